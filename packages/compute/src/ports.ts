@@ -1,0 +1,179 @@
+import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
+
+/** nova/compute/vm_states.py */
+export type VmState =
+  | 'active' | 'building' | 'paused' | 'suspended' | 'stopped' | 'rescued' | 'resized' | 'soft-delete' | 'deleted' | 'error' | 'shelved' | 'shelved_offloaded';
+
+/** nova/compute/task_states.py, as far as operations are served. */
+export type TaskState =
+  | 'scheduling' | 'block_device_mapping' | 'networking' | 'spawning'
+  | 'powering-off' | 'powering-on' | 'deleting'
+  | 'rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard'
+  | null;
+
+/** An instance as the control plane keeps it: Nova's Instance object, in camel case. */
+export interface InstanceRecord {
+  readonly uuid: string;
+  /** Running number; `instance-%08x` of it is the machine's name. */
+  readonly id: number;
+  readonly name: string;
+  readonly displayName: string;
+  readonly displayDescription: string | null;
+  readonly hostname: string;
+  readonly userId: string;
+  readonly projectId: string;
+  readonly vmState: VmState;
+  readonly taskState: TaskState;
+  readonly powerState: PowerState;
+  readonly host: string | null;
+  readonly node: string | null;
+  readonly imageRef: string;
+  readonly flavor: Flavor;
+  readonly keyName: string | null;
+  readonly keyData: string | null;
+  readonly userData: string | null;
+  readonly configDrive: boolean;
+  readonly availabilityZone: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly systemMetadata: Readonly<Record<string, string>>;
+  readonly networkInfo: readonly Vif[];
+  readonly reservationId: string;
+  readonly launchIndex: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date | null;
+  readonly launchedAt: Date | null;
+  readonly terminatedAt: Date | null;
+  readonly deleted: boolean;
+}
+
+export type InstanceChanges = Partial<
+  Pick<InstanceRecord, 'vmState' | 'taskState' | 'powerState' | 'host' | 'node' | 'availabilityZone' | 'networkInfo' | 'systemMetadata' | 'launchedAt' | 'terminatedAt'>
+>;
+
+export interface InstanceFault {
+  readonly code: number;
+  /** What the user reads. */
+  readonly message: string;
+  /** For administrators. */
+  readonly details: string;
+}
+
+/** Thrown by {@link InstanceStore.save} when the instance is not in the state that the caller relied on. */
+export class UnexpectedTaskStateError extends Error {
+  readonly code = 'UNEXPECTED_TASK_STATE';
+  readonly actual: TaskState;
+  constructor(uuid: string, expected: readonly TaskState[], actual: TaskState) {
+    super(`Conflict updating instance ${uuid}. Expected task state: ${JSON.stringify(expected)}. Actual: ${String(actual)}`);
+    this.name = 'UnexpectedTaskStateError';
+    this.actual = actual;
+  }
+}
+
+export class InstanceNotFoundError extends Error {
+  readonly code = 'INSTANCE_NOT_FOUND';
+  constructor(uuid: string) {
+    super(`Instance ${uuid} could not be found.`);
+    this.name = 'InstanceNotFound';
+  }
+}
+
+/**
+ * Where instances are kept: the one-machine cloud's database, or nova-conductor of a real cloud. Saves are
+ * compare-and-set on the task state, as nova-conductor's are (`expected_task_state`).
+ */
+export interface InstanceStore {
+  get(uuid: string): Promise<InstanceRecord>;
+  /** Instances that are not deleted and belong to the host. */
+  listByHost(host: string): Promise<readonly InstanceRecord[]>;
+  save(uuid: string, changes: InstanceChanges, options?: { expectedTaskState?: readonly TaskState[] }): Promise<InstanceRecord>;
+  /** Marks the instance deleted; it stays readable for administrators. */
+  destroy(uuid: string): Promise<void>;
+  addFault(uuid: string, fault: InstanceFault): Promise<void>;
+  /** Instance action events (`openstack server event list`): start, then finish with success or error. */
+  eventStarted(uuid: string, requestId: string, event: string, host: string): Promise<void>;
+  eventFinished(uuid: string, requestId: string, event: string, error: string | null): Promise<void>;
+}
+
+/** One compute service and its node, as `openstack compute service list` and `hypervisor list` show them. */
+export interface ServiceReport {
+  readonly host: string;
+  readonly binary: 'nova-compute';
+  readonly topic: 'compute';
+  readonly startedAt: Date;
+}
+
+export interface ComputeNodeReport {
+  readonly uuid: string;
+  readonly host: string;
+  readonly hypervisorHostname: string;
+  readonly hypervisorType: string;
+  readonly hypervisorVersion: number;
+  readonly hostIp: string;
+  readonly vcpus: number;
+  readonly memoryMb: number;
+  readonly localGb: number;
+  readonly vcpusUsed: number;
+  readonly memoryMbUsed: number;
+  readonly localGbUsed: number;
+  readonly diskAvailableLeastGb: number;
+  readonly runningVms: number;
+  readonly uptime: string;
+  /** JSON-able, as Nova's ComputeNode.cpu_info. */
+  readonly cpuInfo: unknown;
+  readonly supportedInstances: readonly (readonly [string, string, string])[];
+}
+
+export interface ServiceStore {
+  /** Creates or finds the service row; returns its disabled flag and the node's UUID to keep. */
+  register(report: ServiceReport): Promise<{ readonly nodeUuid: string; readonly disabled: boolean }>;
+  /** Heartbeat, every 10 s. */
+  beat(host: string): Promise<void>;
+  saveNode(report: ComputeNodeReport): Promise<void>;
+}
+
+export interface BuildRequest {
+  readonly instanceUuid: string;
+  readonly requestId: string;
+  readonly requestedNetworks: 'auto' | 'none' | readonly RequestedNetwork[];
+  readonly securityGroups: readonly string[];
+}
+
+export interface RequestedNetwork {
+  readonly networkId?: string;
+  readonly portId?: string;
+  readonly fixedIp?: string;
+  readonly tag?: string;
+}
+
+export interface InstanceRequest {
+  readonly instanceUuid: string;
+  readonly requestId: string;
+}
+
+/**
+ * What the API asks of a compute service: Nova's compute RPC, by its names (nova/compute/rpcapi.py). Casts settle
+ * when the request is taken in hand, calls when the answer is there. The caller has set the task state before.
+ */
+export interface ComputeService {
+  readonly host: string;
+  /** cast */
+  buildAndRunInstance(request: BuildRequest): Promise<void>;
+  /** cast */
+  terminateInstance(request: InstanceRequest): Promise<void>;
+  /** cast */
+  startInstance(request: InstanceRequest): Promise<void>;
+  /** cast */
+  stopInstance(request: InstanceRequest): Promise<void>;
+  /** cast */
+  rebootInstance(request: InstanceRequest & { readonly rebootType: 'SOFT' | 'HARD' }): Promise<void>;
+  /** call: the last `tailLength` lines, or everything. */
+  getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string>;
+  /** cast: from Neutron through the API. */
+  externalInstanceEvent(event: { readonly name: string; readonly instanceUuid: string; readonly tag: string | null; readonly status: string }): Promise<void>;
+}
+
+/** Told when a build fails here and another host may do: the conductor's part. `tryAnother` settles when the request is taken. */
+export interface Rescheduler {
+  /** `retryable: false`: the fault is the request's own; the store has the fault and the instance is in ERROR already. */
+  buildFailed(request: BuildRequest, failure: { readonly host: string; readonly message: string; readonly retryable: boolean }): Promise<void>;
+}

@@ -1,0 +1,146 @@
+/** What Nova tells its driver. Field names are Nova's, in camel case; sizes carry their unit in the name. */
+
+export interface Flavor {
+  /** The public flavor id, e.g. `1` or a UUID. */
+  readonly flavorId: string;
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMb: number;
+  /** 0 = the image's own size. */
+  readonly rootGb: number;
+  readonly ephemeralGb: number;
+  readonly swapMb: number;
+  readonly extraSpecs: Readonly<Record<string, string>>;
+}
+
+export interface ImageMeta {
+  readonly id: string;
+  readonly name: string;
+  readonly diskFormat: string;
+  readonly containerFormat: string;
+  readonly sizeBytes: number;
+  readonly minDiskGb: number;
+  readonly minRamMb: number;
+  /** Every property of the image, also those that Nova's own objects do not know (driver.md §1.3). */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** Enough to find the machine on the host. */
+export interface InstanceRef {
+  readonly uuid: string;
+  /** `instance-00000001`: the machine's ElementName. */
+  readonly name: string;
+}
+
+export interface Instance extends InstanceRef {
+  readonly hostname: string;
+  readonly displayName: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly imageRef: string;
+  readonly flavor: Flavor;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** One Neutron port as bound for this instance: an element of Nova's network_info. */
+export interface Vif {
+  readonly portId: string;
+  /** `fa:16:3e:01:02:03` */
+  readonly mac: string;
+  readonly networkId: string;
+  readonly networkLabel: string;
+  /** Neutron's binding:vif_type, `hyperv` as a rule. */
+  readonly vifType: string;
+  readonly mtu: number;
+  readonly active: boolean;
+  readonly fixedIps: readonly { readonly address: string; readonly subnetId: string }[];
+}
+
+/** Fetches an image's bytes into a file that does not exist yet; checks the hash that Glance tells; nothing stays behind on failure. */
+export interface ImageSource {
+  download(imageId: string, targetLocalPath: string, options: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<void>;
+}
+
+/** nova/compute/power_state.py */
+export const POWER_STATE = { NOSTATE: 0, RUNNING: 1, PAUSED: 3, SHUTDOWN: 4, CRASHED: 6, SUSPENDED: 7 } as const;
+export type PowerState = (typeof POWER_STATE)[keyof typeof POWER_STATE];
+
+export interface InstanceState extends InstanceRef {
+  readonly powerState: PowerState;
+}
+
+/** Times of one operation, milliseconds, by phase; benchmarks print them. */
+export type Phases = Record<string, number>;
+
+export interface SpawnRequest {
+  readonly instance: Instance;
+  readonly image: ImageMeta;
+  readonly vifs: readonly Vif[];
+  readonly images: ImageSource;
+  /** Called once NICs exist and before power on; settles when Neutron says the ports are plugged (or need no waiting). */
+  readonly waitForPlugged?: (vifs: readonly Vif[]) => Promise<void>;
+  readonly powerOn?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onPhase?: (phase: string, milliseconds: number) => void;
+}
+
+/** What the resource tracker and Placement need. */
+export interface HostResources {
+  readonly hypervisorHostname: string;
+  readonly hypervisorType: 'hyperv';
+  /** major * 1000 + minor: 6003, 10000 (driver.md §10.1). */
+  readonly hypervisorVersion: number;
+  /** `10.0.20348` */
+  readonly windowsVersion: string;
+  readonly vcpus: number;
+  readonly memoryMb: number;
+  readonly memoryMbUsed: number;
+  readonly localGb: number;
+  readonly localGbUsed: number;
+  readonly diskAvailableLeastGb: number;
+  readonly cpuInfo: {
+    readonly arch: string;
+    readonly model: string;
+    readonly vendor: string;
+    readonly topology: { readonly sockets: number; readonly cores: number; readonly threads: number };
+    readonly features: readonly string[];
+  };
+  /** [arch, hypervisor type, vm mode] */
+  readonly supportedInstances: readonly (readonly [string, string, string])[];
+  readonly uptimeSeconds: number;
+}
+
+export type LifecycleEvent = { readonly uuid: string; readonly name: string; readonly transition: 'started' | 'stopped' | 'paused' | 'suspended' | 'resumed' };
+
+/** Nova's virt driver as the compute manager sees it (nova/virt/driver.py), for one Hyper-V host. */
+export interface VirtDriver {
+  readonly nodeName: string;
+  /** Connects, refuses hosts that are too old, makes folders, starts console loggers, starts watching states. */
+  initHost(): Promise<void>;
+  /** COMPUTE_* traits that this host offers (driver.md §1.5). */
+  traits(): readonly string[];
+  hostResources(): Promise<HostResources>;
+  /** All machines that Nova made (a UUID in their notes), with their states: one query. */
+  listInstances(): Promise<readonly InstanceState[]>;
+  /** InstanceNotFound when there is no such machine. */
+  getInfo(instance: InstanceRef): Promise<InstanceState>;
+  spawn(request: SpawnRequest): Promise<void>;
+  /** Harmless when there is nothing; afterwards no machine, no file of the instance is left. */
+  destroy(instance: InstanceRef): Promise<void>;
+  powerOn(instance: InstanceRef): Promise<void>;
+  /** Asks the guest first for `timeoutSeconds` (0 = at once), then turns off. Harmless when off or absent. */
+  powerOff(instance: InstanceRef, options: { timeoutSeconds: number; retryIntervalSeconds?: number }): Promise<void>;
+  /** SOFT falls back to HARD, as in Nova. */
+  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void>;
+  /** Older bytes first. */
+  consoleOutput(instance: InstanceRef): Promise<Uint8Array>;
+  /**
+   * Removes what killed operations left: machines of instances that `isKnown` denies, half-made machines and
+   * folders. Called at start, before new work.
+   */
+  removeLeftovers(isKnown: (uuid: string) => Promise<'keep' | 'remove'>): Promise<readonly string[]>;
+  /** Ages and removes cached images that no instance uses. */
+  manageImageCache(usedImageIds: ReadonlySet<string>): Promise<void>;
+  onLifecycle(listener: (event: LifecycleEvent) => void): void;
+  close(): Promise<void>;
+}

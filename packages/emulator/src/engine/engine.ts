@@ -1,0 +1,120 @@
+/**
+ * The line between a Hyper-V host's management (WMI, states, jobs, rules) and what runs the guests. Paths here
+ * are this machine's, never Windows'. An engine knows nothing of WMI.
+ */
+export interface Engine {
+  readonly kind: 'qemu' | 'none';
+  /** Called once at the start of the host: finds machines that outlived the last process, by their folders. */
+  adopt(machines: readonly MachineConfig[]): Promise<readonly AdoptedMachine[]>;
+  /**
+   * Powers the machine on. Settles when its processors run. Throws {@link EngineError} and leaves nothing
+   * running when it cannot.
+   */
+  start(config: MachineConfig): Promise<void>;
+  /** Pulls the plug. Settles when nothing of the machine runs. Harmless when it is off. */
+  turnOff(machineId: string): Promise<void>;
+  /** Presses reset. */
+  reset(machineId: string): Promise<void>;
+  pause(machineId: string): Promise<void>;
+  resume(machineId: string): Promise<void>;
+  /** Presses the power button; a guest that listens stops by itself, which `stopped` tells. */
+  requestShutdown(machineId: string): Promise<void>;
+  isRunning(machineId: string): boolean;
+  /** Hot-adds a drive, or puts a file into a drive that is there. */
+  attachDrive(machineId: string, drive: DriveConfig): Promise<void>;
+  detachDrive(machineId: string, driveId: string): Promise<void>;
+  attachNic(machineId: string, nic: NicConfig): Promise<void>;
+  detachNic(machineId: string, nicId: string): Promise<void>;
+  /** Connects a NIC to a switch, moves it, or unplugs its cable (null). Works on running machines only. */
+  connectNic(machineId: string, nicId: string, switchId: string | null): Promise<void>;
+  /** Grows the disk of a running machine to the size that its file now has. */
+  refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void>;
+  /** PNG of the screen; undefined when there is none. */
+  screenshot(machineId: string): Promise<Uint8Array | undefined>;
+  /** Runtime facts of a running machine. */
+  stats(machineId: string): Promise<MachineStats>;
+  /** Forgets the machine's folder (firmware variables, logs). The machine is off. */
+  forget(machineId: string): Promise<void>;
+  /** `stopped` is told once per machine and run; `turnOff` tells no `stopped`. */
+  onStopped(listener: (event: MachineStopped) => void): void;
+  /** Ends this process' part. `guests: 'keep'` leaves running machines for the next process to adopt. */
+  close(guests: 'keep' | 'turn-off'): Promise<void>;
+}
+
+export interface MachineStopped {
+  readonly machineId: string;
+  /** guest: it shut itself down; crash: its process died. */
+  readonly reason: 'guest' | 'crash';
+}
+
+export interface AdoptedMachine {
+  readonly machineId: string;
+  readonly state: 'running' | 'paused';
+  readonly startedAt: Date;
+}
+
+export interface MachineStats {
+  readonly uptimeMs: number;
+}
+
+export interface MachineConfig {
+  /** VM GUID, upper case, no braces. */
+  readonly id: string;
+  readonly name: string;
+  readonly generation: 1 | 2;
+  readonly memoryMb: number;
+  readonly processors: number;
+  readonly biosGuid: string;
+  readonly chassisAssetTag?: string;
+  readonly serialNumber?: string;
+  readonly firmware: FirmwareConfig;
+  readonly drives: readonly DriveConfig[];
+  /** Numbers of SCSI controllers present, e.g. [0]. */
+  readonly scsiControllers: readonly number[];
+  readonly nics: readonly NicConfig[];
+  /** Index 0 is COM1. `pipe` is the pipe's name after `\\.\pipe\`; undefined = nothing connected. */
+  readonly serialPorts: readonly SerialPortConfig[];
+}
+
+export interface SerialPortConfig {
+  readonly pipe?: string;
+}
+
+export interface FirmwareConfig {
+  /** Ids of drives and NICs, first to boot first. */
+  readonly bootOrder: readonly string[];
+  readonly secureBoot?: { readonly template: 'MicrosoftWindows' | 'MicrosoftUEFICertificateAuthority' };
+}
+
+export interface DriveConfig {
+  /** Stable for the drive's life; unique in its machine; safe in a file name. */
+  readonly id: string;
+  readonly bus: 'ide' | 'scsi';
+  readonly controller: number;
+  readonly slot: number;
+  readonly kind: 'disk' | 'dvd';
+  /** This machine's path; undefined = an empty drive. */
+  readonly path?: string;
+  readonly readOnly?: boolean;
+  /** 8 KiB-normalised IOPS; 0 or undefined = none. */
+  readonly iopsLimit?: number;
+}
+
+export interface NicConfig {
+  readonly id: string;
+  readonly type: 'synthetic' | 'legacy';
+  /** `00:15:5d:01:02:03`. */
+  readonly mac: string;
+  /** Id of the virtual switch that it is plugged into. */
+  readonly switchId?: string;
+}
+
+/** `code` tells the caller which Hyper-V error it is. */
+export class EngineError extends Error {
+  readonly code: 'DISK_IN_USE' | 'DISK_INVALID' | 'FILE_NOT_FOUND' | 'OUT_OF_MEMORY' | 'NOT_RUNNING' | 'ALREADY_RUNNING' | 'UNSUPPORTED' | 'FAILED';
+  constructor(code: EngineError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EngineError';
+    this.code = code;
+  }
+}

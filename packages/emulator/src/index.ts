@@ -1,0 +1,2 @@
+export * from './engine/engine.js';
+export * from './options.js';

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino';
+
+export type WindowsRelease = '2012R2' | '2016' | '2019' | '2022' | '2025';
+
+/** What a host is started with. Everything it knows besides lives under `stateDir`. */
+export interface EmulatedHostOptions {
+  /** Computer name, 1-15 characters. */
+  readonly name: string;
+  readonly release: WindowsRelease;
+  /** Holds the WMI objects' state, the host's drives (`C/` is `C:\`), pipes (sockets), the machines' firmware. */
+  readonly stateDir: string;
+  readonly engine: 'qemu' | 'none';
+  /** Loopback by default; port 0 = any. */
+  readonly listen?: { readonly address?: string; readonly port?: number };
+  readonly credentials: { readonly username: string; readonly password: string };
+  readonly processors?: number;
+  readonly memoryMb?: number;
+  /** External virtual switches to start with; default one named `external`. */
+  readonly switches?: readonly string[];
+  /** Call shapes to refuse, so that clients' fall-backs can be tested; names as in docs/unproven.md. */
+  readonly refuse?: readonly string[];
+  /** 'job' (default): deep validation is told by a failed job; 'direct': by the return value. */
+  readonly validation?: 'job' | 'direct';
+  readonly log: Logger;
+}
+
+export interface EmulatedHost {
+  readonly name: string;
+  /** `http://127.0.0.1:PORT/wsman` */
+  readonly url: string;
+  readonly credentials: { readonly username: string; readonly password: string };
+  /** Folder of this machine that is the host's drive `C:\`. */
+  readonly driveC: string;
+  /** Folder with one unix socket for each open pipe: `\\.\pipe\NAME` is `<pipes>/NAME`. */
+  readonly pipes: string;
+  /** `keep` leaves guests running for the next process; `shut-down` does what Windows does when it shuts down. */
+  stop(guests: 'keep' | 'shut-down'): Promise<void>;
+}

@@ -1,0 +1,67 @@
+/** What kind of disk file it is. Recognised by content, never by name. */
+export type DiskFormat = 'vhd' | 'vhdx';
+export type DiskType = 'fixed' | 'dynamic' | 'differencing';
+
+/** Part of a disk and what reading it gives. `data` may hold anything, `zero` reads as zeros. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+  /** `parent`: not held by this file, the parent's bytes show through. */
+  readonly state: 'data' | 'zero' | 'parent';
+}
+
+/**
+ * An open virtual disk: random access in bytes. Offsets and lengths are below 2^53 (64 TiB at most), need not
+ * be aligned, and must lie inside the disk. Calls may overlap in time; each is atomic against the file's own
+ * metadata. A disk is itself a stack: a differencing disk reads through to its parents.
+ */
+export interface Disk {
+  readonly format: DiskFormat | 'raw';
+  readonly type: DiskType;
+  readonly readOnly: boolean;
+  /** Bytes. Changes by {@link resize}. */
+  readonly virtualSize: number;
+  readonly logicalSectorSize: number;
+  readonly physicalSectorSize: number;
+  /** Bytes; 0 for fixed disks. */
+  readonly blockSize: number;
+  read(target: Uint8Array, offset: number): Promise<void>;
+  write(source: Uint8Array, offset: number): Promise<void>;
+  writeZeroes(offset: number, length: number): Promise<void>;
+  /** A hint: the bytes are no longer needed; afterwards they may read as zeros or as before. */
+  discard(offset: number, length: number): Promise<void>;
+  /** Covers the range without gaps, in order. */
+  extents(offset: number, length: number): Promise<readonly Extent[]>;
+  /** Everything written before is in the file when this settles. */
+  flush(): Promise<void>;
+  /** Grows (or, where the format allows, shrinks) the disk. Bytes. */
+  resize(virtualSize: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Everything that is known of a disk file without reading its data. */
+export interface DiskInfo {
+  readonly path: string;
+  readonly format: DiskFormat;
+  readonly type: DiskType;
+  readonly virtualSize: number;
+  readonly fileSize: number;
+  readonly blockSize: number;
+  readonly logicalSectorSize: number;
+  readonly physicalSectorSize: number;
+  /** The disk's own identifier, upper-case GUID without braces (VHD unique id; VHDX virtual disk id). */
+  readonly identifier: string;
+  readonly parent?: {
+    readonly identifier: string;
+    /** In the order in which they are tried, as stored (Windows paths as a rule). */
+    readonly paths: readonly string[];
+  };
+}
+
+/** Turns a parent locator's path (a Windows path as a rule) into a path of this machine; undefined = try the next. */
+export type ResolveParent = (locatorPath: string, childPath: string) => string | undefined;
+
+export interface OpenOptions {
+  readonly readOnly?: boolean;
+  readonly resolveParent?: ResolveParent;
+}

@@ -1,0 +1,33 @@
+export type VhdErrorCode =
+  /** The file is neither VHD nor VHDX. */
+  | 'VHD_UNKNOWN_FORMAT'
+  /** It says it is one, and contradicts itself, or is cut short. */
+  | 'VHD_CORRUPT'
+  /** A form of the format that cannot be served (says which). */
+  | 'VHD_UNSUPPORTED'
+  /** The parent of a differencing disk is not where its locators say. */
+  | 'VHD_PARENT_MISSING'
+  /** The parent is there and is not the one that the child was made from. */
+  | 'VHD_PARENT_MISMATCH'
+  /** A log must be replayed and the file was opened read-only. */
+  | 'VHD_LOG_NEEDS_REPLAY'
+  | 'VHD_READ_ONLY'
+  | 'VHD_OUT_OF_RANGE'
+  /** The wanted size or option is not possible (says what is). */
+  | 'VHD_INVALID_ARGUMENT'
+  | 'VHD_EXISTS'
+  | 'VHD_ABORTED';
+
+/** Match on `code`. `path` is the file it is about, `offset` where in it (bytes) when that is known. */
+export class VhdError extends Error {
+  readonly code: VhdErrorCode;
+  readonly path: string | undefined;
+  readonly offset: number | undefined;
+  constructor(code: VhdErrorCode, message: string, fields: { path?: string; offset?: number; cause?: unknown } = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = 'VhdError';
+    this.code = code;
+    this.path = fields.path;
+    this.offset = fields.offset;
+  }
+}
