@@ -1,0 +1,92 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { startEmulatedHost } from '@nova-hyperv/emulator';
+import { CliError, EXIT } from '../errors.js';
+import { createLogger } from '../logging.js';
+import { parseHost, RELEASES } from '../up/hosts.js';
+import { claimFolder, generatePassword, stateFolder } from '../up/state-folder.js';
+
+interface EmulatorFlags {
+  readonly state: string;
+  readonly name: string;
+  readonly release: string;
+  readonly engine: 'qemu' | 'none';
+  readonly listen: string;
+  readonly port: string;
+  readonly username: string;
+  readonly refuse: readonly string[];
+  readonly validation: 'job' | 'direct';
+  readonly debug?: boolean;
+}
+
+export function addEmulatorCommand(program: Command): void {
+  program
+    .command('emulator')
+    .description('serve one emulated Hyper-V host at /wsman, for anything that manages Hyper-V through WMI')
+    .option('--state <dir>', 'folder that holds everything of this host', 'host-state')
+    .option('--name <name>', 'computer name', 'hyperv1')
+    .addOption(
+      new Option('--release <release>', 'Windows Server release').choices([...RELEASES]).default('2022'),
+    )
+    .addOption(
+      new Option('--engine <engine>', 'qemu: machines boot; none: power states only')
+        .choices(['qemu', 'none'])
+        .default('qemu'),
+    )
+    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on', '5985')
+    .option('--username <name>', 'account that clients log in with', 'Administrator')
+    .option(
+      '--refuse <shape>',
+      'call shape to refuse, repeatable (docs/unproven.md)',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .addOption(
+      new Option('--validation <how>', 'how deep refusals are told')
+        .choices(['job', 'direct'])
+        .default('job'),
+    )
+    .option('--debug', 'write debug lines')
+    .addHelpText(
+      'after',
+      '\nThe password is taken from EMULATOR_PASSWORD; without it one is generated and printed.',
+    )
+    .action(serve);
+}
+
+async function serve(flags: EmulatorFlags): Promise<void> {
+  const spec = parseHost(`${flags.name}:${flags.release}`);
+  const port = Number(flags.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new CliError(`--port ${flags.port}: not a port`, EXIT.usage);
+  const state = stateFolder(resolve(flags.state));
+  const claim = await claimFolder(state);
+  try {
+    await mkdir(state.root, { recursive: true, mode: 0o700 });
+    const given = process.env['EMULATOR_PASSWORD'];
+    const password = given ?? generatePassword();
+    const host = await startEmulatedHost({
+      name: spec.name,
+      release: spec.release,
+      stateDir: state.root,
+      engine: flags.engine,
+      listen: { address: flags.listen, port },
+      credentials: { username: flags.username, password },
+      refuse: flags.refuse,
+      validation: flags.validation,
+      log: createLogger('stderr', flags.debug === true),
+    });
+    await claim.ready({ url: host.url, hosts: [{ name: host.name, url: host.url }] });
+    console.log(`${host.name} (Windows Server ${spec.release}, emulated) answers at ${host.url}`);
+    console.log(`account ${flags.username}${given === undefined ? `, password ${password}` : ''}`);
+    console.log(`drive C: is ${host.driveC}; pipes are sockets in ${host.pipes}`);
+    await new Promise<void>((wanted) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => wanted());
+    });
+    await host.stop('shut-down');
+  } finally {
+    await claim.release();
+  }
+}

@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { CliError, EXIT } from '../errors.js';
+import { createLogger } from '../logging.js';
+import { startDetached } from '../up/detach.js';
+import { greeting } from '../up/greeting.js';
+import { parseHost, type HostSpec } from '../up/hosts.js';
+import { runCloud } from '../up/run-cloud.js';
+import { claimFolder, loadSettings, stateFolder } from '../up/state-folder.js';
+
+interface UpFlags {
+  readonly state: string;
+  readonly host: readonly HostSpec[];
+  readonly engine: string;
+  readonly listen: string;
+  readonly port: string;
+  readonly detach?: boolean;
+  readonly debug?: boolean;
+}
+
+export function addUpCommand(program: Command): void {
+  program
+    .command('up')
+    .description('run OpenStack and emulated Hyper-V hosts on this machine')
+    .option('--state <dir>', 'folder that holds everything of this cloud', 'state')
+    .option(
+      '--host <name:release>',
+      'an emulated host, repeatable',
+      (value: string, all: HostSpec[]) => [...all, parseHost(value)],
+      [],
+    )
+    .option('--engine <engine>', 'qemu: machines boot; none: power states only', 'qemu')
+    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on', '8780')
+    .option('--detach', 'return when it is ready, and leave it running')
+    .option('--debug', 'write debug lines to the log')
+    .action(up);
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  const port = Number(flags.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new CliError(`--port ${flags.port}: not a port`, EXIT.usage);
+  const { engine } = flags;
+  if (engine !== 'qemu' && engine !== 'none')
+    throw new CliError(`--engine ${engine}: expected qemu or none`, EXIT.usage);
+  const state = stateFolder(resolve(flags.state));
+  if (flags.detach === true) {
+    const url = await startDetached(
+      state,
+      process.argv.slice(1).filter((argument) => argument !== '--detach'),
+    );
+    console.log(greeting(state, url, (await loadSettings(state))?.hosts ?? [], true));
+    return;
+  }
+  const claim = await claimFolder(state);
+  try {
+    const log = createLogger({ file: state.log }, flags.debug === true);
+    const stopRequested = new Promise<string>((wanted) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => wanted(signal));
+    });
+    const onProgress = (text: string): void => {
+      log.info(text);
+      console.error(text);
+    };
+    const cloud = await runCloud({
+      state,
+      hosts: flags.host,
+      engine,
+      address: flags.listen,
+      port,
+      log,
+      onProgress,
+    });
+    await claim.ready({ url: cloud.url, hosts: cloud.hosts.map(({ name, url }) => ({ name, url })) });
+    log.info(`ready at ${cloud.url}`);
+    console.log(greeting(state, cloud.url, cloud.hosts, false));
+    const signal = await stopRequested;
+    onProgress(`${signal}: stopping`);
+    await cloud.stop();
+    log.info('stopped');
+  } finally {
+    await claim.release();
+  }
+}

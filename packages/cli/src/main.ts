@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addDownCommand } from './commands/down.js';
+import { addEmulatorCommand } from './commands/emulator.js';
+import { addUpCommand } from './commands/up.js';
+import { addVhdCommand } from './commands/vhd.js';
+import { CliError, EXIT } from './errors.js';
+
+function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('nova-hyperv')
+    .description("OpenStack's compute service for Hyper-V")
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(nova-hyperv --help tells more)');
+  addUpCommand(program);
+  addDownCommand(program);
+  addEmulatorCommand(program);
+  addVhdCommand(program);
+  return program;
+}
+
+/** Runs one command; settles with the exit code. Errors that a person can act on are printed without a stack. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...argv]);
+    return EXIT.ok;
+  } catch (error) {
+    // commander has printed its own message, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CliError) {
+      console.error(`nova-hyperv: ${error.message}`);
+      return error.exitCode;
+    }
+    console.error('nova-hyperv:', error);
+    return EXIT.software;
+  }
+}
