@@ -25,6 +25,8 @@ export interface Disk {
   readonly physicalSectorSize: number;
   /** Bytes; 0 for fixed disks. */
   readonly blockSize: number;
+  /** The disk below a differencing disk. Owned by it: closing the child closes it. */
+  readonly parent?: Disk;
   read(target: Uint8Array, offset: number): Promise<void>;
   write(source: Uint8Array, offset: number): Promise<void>;
   writeZeroes(offset: number, length: number): Promise<void>;
