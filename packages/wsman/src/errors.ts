@@ -18,7 +18,13 @@ export class WsmanFault extends WsmanError {
   readonly hresult: number | undefined;
   /** True when the same request may succeed later (busy, quota). */
   readonly retryable: boolean;
-  constructor(fields: { subcode: string; message: string; wsmanCode?: number | undefined; hresult?: number | undefined; retryable?: boolean }) {
+  constructor(fields: {
+    subcode: string;
+    message: string;
+    wsmanCode?: number | undefined;
+    hresult?: number | undefined;
+    retryable?: boolean;
+  }) {
     super('WSMAN_FAULT', fields.message);
     this.subcode = fields.subcode;
     this.wsmanCode = fields.wsmanCode;
@@ -27,21 +33,20 @@ export class WsmanFault extends WsmanError {
   }
 }
 
+export type TransportErrorCode =
+  | 'WSMAN_UNREACHABLE'
+  | 'WSMAN_DEADLINE'
+  | 'WSMAN_UNAUTHORIZED'
+  | 'WSMAN_TLS'
+  | 'WSMAN_BAD_RESPONSE'
+  | 'WSMAN_ABORTED';
+
 /** No usable answer: refused connection, deadline, TLS, authentication, a body that is no envelope. */
 export class WsmanTransportError extends WsmanError {
   /** True when the request is known not to have reached the service, so that sending it again is harmless. */
   readonly notSent: boolean;
-  constructor(
-    code:
-      | 'WSMAN_UNREACHABLE'
-      | 'WSMAN_DEADLINE'
-      | 'WSMAN_UNAUTHORIZED'
-      | 'WSMAN_TLS'
-      | 'WSMAN_BAD_RESPONSE'
-      | 'WSMAN_ABORTED',
-    message: string,
-    options: ErrorOptions & { notSent?: boolean } = {},
-  ) {
+  declare readonly code: TransportErrorCode;
+  constructor(code: TransportErrorCode, message: string, options: ErrorOptions & { notSent?: boolean } = {}) {
     super(code, message, options);
     this.notSent = options.notSent ?? false;
   }

@@ -15,7 +15,8 @@
  * | array                        | readonly array of the above                                 |
  * | null                         | null                                                        |
  */
-export type CimScalar = boolean | number | bigint | string | CimDateTime | CimInterval | CimReference | CimInstance;
+export type CimScalar =
+  boolean | number | bigint | string | CimDateTime | CimInterval | CimReference | CimInstance;
 
 export type CimValue = CimScalar | readonly CimScalar[] | null;
 

@@ -56,13 +56,26 @@ export interface WsmanClient {
   /** All instances of a class and its subclasses. */
   enumerate(namespace: string, className: string, options?: CallOptions): Promise<readonly Found[]>;
   /** Instances associated with `source`. */
-  associators(source: CimReference, filter: AssociatorFilter, options?: CallOptions): Promise<readonly Found[]>;
+  associators(
+    source: CimReference,
+    filter: AssociatorFilter,
+    options?: CallOptions,
+  ): Promise<readonly Found[]>;
   /** Association instances that refer to `source`. */
-  references(source: CimReference, filter: { resultClass?: string; role?: string }, options?: CallOptions): Promise<readonly Found[]>;
+  references(
+    source: CimReference,
+    filter: { resultClass?: string; role?: string },
+    options?: CallOptions,
+  ): Promise<readonly Found[]>;
   /**
    * Calls a method. Parameters are named as in the MOF; a parameter whose definition says `embeddedInstance`
    * takes {@link CimInstance}s and is sent as CIM-XML text; references take {@link CimReference}s.
    */
-  invoke(reference: CimReference, method: string, parameters: Readonly<Record<string, CimValue>>, options?: CallOptions): Promise<InvokeResult>;
+  invoke(
+    reference: CimReference,
+    method: string,
+    parameters: Readonly<Record<string, CimValue>>,
+    options?: CallOptions,
+  ): Promise<InvokeResult>;
   close(): Promise<void>;
 }

@@ -25,10 +25,19 @@ export interface WmiProvider {
   /** Deep enumeration of a class. */
   enumerate(caller: Caller, namespace: string, className: string): Promise<readonly Found[]>;
   associators(caller: Caller, source: CimReference, filter: AssociatorFilter): Promise<readonly Found[]>;
-  references(caller: Caller, source: CimReference, filter: { resultClass?: string; role?: string }): Promise<readonly Found[]>;
+  references(
+    caller: Caller,
+    source: CimReference,
+    filter: { resultClass?: string; role?: string },
+  ): Promise<readonly Found[]>;
   /**
    * Calls a method. Parameters arrive typed by the schema: embedded instances parsed from CIM-XML into
    * {@link CimInstance}s (their property types are as the text declared them: the provider checks them).
    */
-  invoke(caller: Caller, reference: CimReference, method: string, parameters: Readonly<Record<string, CimValue>>): Promise<InvokeResult>;
+  invoke(
+    caller: Caller,
+    reference: CimReference,
+    method: string,
+    parameters: Readonly<Record<string, CimValue>>,
+  ): Promise<InvokeResult>;
 }

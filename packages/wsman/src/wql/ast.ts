@@ -12,7 +12,12 @@ export interface WqlSelect {
 export type WqlCondition =
   | { readonly kind: 'and' | 'or'; readonly left: WqlCondition; readonly right: WqlCondition }
   | { readonly kind: 'not'; readonly operand: WqlCondition }
-  | { readonly kind: 'compare'; readonly property: string; readonly operator: WqlOperator; readonly value: WqlLiteral }
+  | {
+      readonly kind: 'compare';
+      readonly property: string;
+      readonly operator: WqlOperator;
+      readonly value: WqlLiteral;
+    }
   | { readonly kind: 'like'; readonly property: string; readonly pattern: string }
   | { readonly kind: 'null'; readonly property: string; readonly negated: boolean }
   | { readonly kind: 'isa'; readonly property: string; readonly className: string };
