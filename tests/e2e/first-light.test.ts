@@ -194,7 +194,7 @@ describe('a generation 1 machine', () => {
 
   /** The nova client reads the classic variables. */
   async function novaEnv(): Promise<Record<string, string>> {
-    const { adminPassword } = await cloud.settings();
+    const adminPassword = await cloud.adminPassword();
     return {
       OS_AUTH_URL: `${(await cloud.running()).url}/identity/v3`,
       OS_USERNAME: 'admin',

@@ -18,12 +18,12 @@ describe('script/up and script/down', () => {
     const printed = await runOk(join(ROOT, 'script/up'), up, { timeoutMs: 300_000 });
     expect(printed).toContain(`http://127.0.0.1:${port}/identity`);
     expect(printed).toContain('openstack server create');
-    for (const file of ['clouds.yaml', 'openrc', 'settings.json']) {
+    for (const file of ['clouds.yaml', 'openrc', 'settings.json', 'cloud/secrets/admin-password']) {
       expect((await stat(join(cloud.state, file))).mode & 0o077).toBe(0);
     }
     for (const file of ['guests/gen1.vhd', 'guests/gen2.vhdx'])
       expect((await stat(join(cloud.state, file))).size).toBeGreaterThan(0);
-    const { adminPassword } = await cloud.settings();
+    const adminPassword = await cloud.adminPassword();
     expect(adminPassword.length).toBeGreaterThanOrEqual(16);
 
     const openstack = openstackClient(cloud);
@@ -34,7 +34,7 @@ describe('script/up and script/down', () => {
 
     await runOk(join(ROOT, 'script/down'), ['--state', cloud.state]);
     await runOk(join(ROOT, 'script/up'), [...up, '--host', 'hv2:2025'], { timeoutMs: 120_000 });
-    expect((await cloud.settings()).adminPassword).toBe(adminPassword);
+    expect(await cloud.adminPassword()).toBe(adminPassword);
     const flavors = await openstack.json<{ Name: string }[]>('flavor', 'list');
     expect(flavors.map((flavor) => flavor.Name)).toContain('kept');
     const hosts = await openstack.json<{ 'Hypervisor Hostname': string }[]>('hypervisor', 'list');

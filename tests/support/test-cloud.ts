@@ -46,8 +46,8 @@ export class TestCloud {
     return JSON.parse(await readFile(join(this.state, 'running.json'), 'utf8')) as never;
   }
 
-  async settings(): Promise<{ adminPassword: string; hosts: readonly { name: string; password: string }[] }> {
-    return JSON.parse(await readFile(join(this.state, 'settings.json'), 'utf8')) as never;
+  async adminPassword(): Promise<string> {
+    return (await readFile(join(this.state, 'cloud', 'secrets', 'admin-password'), 'utf8')).trim();
   }
 
   /** As a power cut would, for this process only. */
@@ -57,14 +57,17 @@ export class TestCloud {
   }
 
   async rest(): Promise<Rest> {
-    return Rest.logIn((await this.running()).url, (await this.settings()).adminPassword);
+    return Rest.logIn((await this.running()).url, await this.adminPassword());
   }
 
   /** A WS-Man client of an emulated host, for a look from outside. */
   async wsman(hostName: string): Promise<WsmanClient> {
     const { url } = (await this.running()).hosts.find((host) => host.name === hostName)!;
-    const { password } = (await this.settings()).hosts.find((host) => host.name === hostName)!;
-    return createWsmanClient({ url, auth: basicAuth({ username: 'Administrator', password }) });
+    const settings = JSON.parse(await readFile(join(this.state, 'settings.json'), 'utf8')) as {
+      hosts: { name: string; password: string }[];
+    };
+    const { password } = settings.hosts.find((host) => host.name === hostName)!;
+    return createWsmanClient({ url, auth: basicAuth({ user: 'Administrator', password }) });
   }
 
   /** Names of the machines that the host has. */

@@ -1,8 +1,16 @@
 import { mkdir } from 'node:fs/promises';
-import { cloudsYaml, createCloud, createNovaService, openrc, type Cloud } from '@nova-hyperv/cloud';
+import {
+  cloudsYaml,
+  createCloud,
+  createNovaService,
+  openrc,
+  type Cloud,
+  type NovaService,
+} from '@nova-hyperv/cloud';
 import type { ComputeService } from '@nova-hyperv/compute';
 import { startEmulatedHost, type EmulatedHost } from '@nova-hyperv/emulator';
 import type { Logger } from 'pino';
+import { Teardown } from './teardown.js';
 import { startCompute, type RunningCompute } from './run-compute.js';
 import {
   generatePassword,
@@ -20,7 +28,6 @@ export interface UpOptions {
   readonly engine: 'qemu' | 'none';
   readonly address: string;
   readonly port: number;
-  readonly adminPassword?: string;
   readonly log: Logger;
   readonly onProgress: (text: string) => void;
 }
@@ -37,7 +44,6 @@ async function prepareSettings(options: UpOptions): Promise<Settings> {
   const stored = await loadSettings(options.state);
   const passwords = new Map(stored?.hosts.map((host) => [host.name, host.password]));
   const settings: Settings = {
-    adminPassword: stored?.adminPassword ?? options.adminPassword ?? generatePassword(),
     hosts: mergeHosts(
       (stored?.hosts ?? []).map(({ name, release }) => ({ name, release })),
       options.hosts,
@@ -45,27 +51,6 @@ async function prepareSettings(options: UpOptions): Promise<Settings> {
   };
   await saveSettings(options.state, settings);
   return settings;
-}
-
-/** Undoes in reverse what has been started, each part once, also when another part fails to stop. */
-class Teardown {
-  readonly #steps: { readonly name: string; readonly stop: () => Promise<void> }[] = [];
-  readonly #log: Logger;
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-  add(name: string, stop: () => Promise<void>): void {
-    this.#steps.push({ name, stop });
-  }
-  async run(): Promise<void> {
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      try {
-        await step.stop();
-      } catch (error) {
-        this.#log.error({ err: error }, `stopping ${step.name} failed`);
-      }
-    }
-  }
 }
 
 /**
@@ -86,28 +71,22 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
 
     options.onProgress('starting OpenStack');
     const computes = new Map<string, ComputeService>();
+    let nova: NovaService | undefined;
     const cloud = await createCloud({
       stateDir: options.state.cloud,
       listen: { address: options.address, port: options.port },
-      adminPassword: settings.adminPassword,
       log: options.log,
-      services: (kernel) => [createNovaService(kernel, { computes })],
+      services: (kernel) => [(nova = createNovaService(kernel, { computes }))],
     });
-    await cloud.start();
     teardown.add('OpenStack', () => cloud.stop());
+    await cloud.start();
 
-    const running: RunningCompute[] = [];
-    teardown.add('compute services', async () => {
-      await Promise.all(running.map((compute) => compute.stop()));
+    const rescheduler = nova!.rescheduler;
+    await startComputes(hosts, teardown, (host) => {
+      options.onProgress(`starting nova-compute for ${host.name}`);
+      return startCompute({ host, cloud, computes, rescheduler, log: options.log });
     });
-    await Promise.all(
-      hosts.map(async (host) => {
-        options.onProgress(`starting nova-compute for ${host.name}`);
-        const compute = await startCompute({ host, cloud, computes, log: options.log });
-        running.push(compute);
-      }),
-    );
-    await writeClientFiles(options, cloud, settings);
+    await writeClientFiles(options, cloud);
     return {
       url: cloud.url,
       hosts: settings.hosts.map(({ name, release }, index) => ({ name, release, url: hosts[index]!.url })),
@@ -117,6 +96,21 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
     await teardown.run();
     throw error;
   }
+}
+
+/** All at once; when one does not start, the others are waited for, so that the teardown has them all. */
+async function startComputes(
+  hosts: readonly EmulatedHost[],
+  teardown: Teardown,
+  start: (host: EmulatedHost) => Promise<RunningCompute>,
+): Promise<void> {
+  const running: RunningCompute[] = [];
+  teardown.add('compute services', async () => {
+    await Promise.all(running.map((compute) => compute.stop()));
+  });
+  const started = await Promise.allSettled(hosts.map(start));
+  for (const result of started) if (result.status === 'fulfilled') running.push(result.value);
+  for (const result of started) if (result.status === 'rejected') throw result.reason;
 }
 
 async function startHost(options: UpOptions, spec: Settings['hosts'][number]): Promise<EmulatedHost> {
@@ -132,12 +126,12 @@ async function startHost(options: UpOptions, spec: Settings['hosts'][number]): P
   });
 }
 
-async function writeClientFiles(options: UpOptions, cloud: Cloud, settings: Settings): Promise<void> {
+async function writeClientFiles(options: UpOptions, cloud: Cloud): Promise<void> {
   const client = {
     url: cloud.url,
     username: 'admin',
     projectName: 'admin',
-    password: settings.adminPassword,
+    password: cloud.adminPassword,
     region: cloud.kernel.region,
   };
   await writeFileAtomically(options.state.cloudsYaml, cloudsYaml(client), 0o600);

@@ -30,7 +30,6 @@ export function stateFolder(root: string): StateFolder {
 
 /** What is chosen or generated once and kept: 0600, because the passwords stand in it. */
 export interface Settings {
-  readonly adminPassword: string;
   readonly hosts: readonly (HostSpec & { readonly password: string })[];
 }
 

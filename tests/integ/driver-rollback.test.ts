@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HyperVHost } from '@nova-hyperv/hyperv';
+import type { WsmanClient } from '@nova-hyperv/wsman';
+import { WsmanFault, WsmanTransportError } from '@nova-hyperv/wsman';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  diskImage,
+  FileImages,
+  filesLeft,
+  spawnRequest,
+  startTestHost,
+  testImage,
+  testInstance,
+} from './driver-host.js';
+import type { TestHost } from './driver-host.js';
+
+let test: TestHost;
+beforeEach(async () => {
+  test = await startTestHost();
+});
+afterEach(async () => {
+  await test.close();
+});
+
+type Failure = 'fault' | 'unanswered' | 'lost answer';
+
+/**
+ * A client whose n-th changing or asking call fails: refused by a fault, not answered before it reached the host, or done by the host with
+ * its answer lost. Calls after it work: the rollback needs them.
+ */
+function failing(client: WsmanClient, which: number, failure: Failure, seen: string[]): WsmanClient {
+  let calls = 0;
+  return new Proxy(client, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function') return value;
+      if (key === 'close') return () => Promise.resolve();
+      if (key !== 'query' && key !== 'invoke') return value.bind(target) as unknown;
+      return async (...given: unknown[]) => {
+        calls += 1;
+        seen.push(`${key} ${String(given[1])}`);
+        if (calls !== which) return (await value.apply(target, given)) as unknown;
+        if (failure === 'fault')
+          throw new WsmanFault({ subcode: 'InternalError', message: 'made to fail', hresult: 0x80041001 });
+        if (failure === 'lost answer') await value.apply(target, given);
+        throw new WsmanTransportError('WSMAN_DEADLINE', 'made to fail');
+      };
+    },
+  });
+}
+
+/** A client that can be exchanged for another later: connecting and starting are no part of what is tested. */
+function switchable(first: WsmanClient): { readonly client: WsmanClient; use(other: WsmanClient): void } {
+  let current = first;
+  const client = new Proxy(first, {
+    get(_target, key) {
+      const value: unknown = Reflect.get(current, key, current);
+      return typeof value === 'function' ? (value.bind(current) as unknown) : value;
+    },
+  });
+  return { client, use: (other) => (current = other) };
+}
+
+async function connectSwitchable(host: TestHost) {
+  let made: ReturnType<typeof switchable> | undefined;
+  const { driver } = await host.connect((client) => {
+    made = switchable(client);
+    return made.client;
+  });
+  return { driver, use: (client: WsmanClient) => made?.use(client) };
+}
+
+async function machines(host: HyperVHost): Promise<number> {
+  return (await host.machines.list()).length;
+}
+
+describe('a spawn that fails', () => {
+  it.each<[Failure, 1 | 2]>([
+    ['fault', 2],
+    ['unanswered', 2],
+    ['lost answer', 2],
+    ['fault', 1],
+    ['lost answer', 1],
+  ])(
+    'by %s of any call leaves nothing (generation %i)',
+    async (failure, generation) => {
+      const images = await diskImage(test.folder, generation === 2 ? 'vhdx' : 'vhd');
+      let succeeded = 0;
+      for (let which = 1; succeeded === 0 && which < 60; which += 1) {
+        const seen: string[] = [];
+        const { driver, use } = await connectSwitchable(test);
+        use(failing(test.client, which, failure, seen));
+        const instance = testInstance(which, { ephemeralGb: 1 });
+        const outcome = await driver
+          .spawn(spawnRequest(images, { number: which, generation, instance }))
+          .then(
+            () => 'spawned',
+            (error: unknown) => error,
+          );
+        if (seen.length < which) succeeded = which;
+        use(test.client);
+        if (outcome === 'spawned') {
+          // A call whose failure does no harm (a poll that is repeated, a shape with a fallback).
+          await driver.destroy(instance);
+        } else {
+          expect(outcome).toMatchObject({ novaName: 'NovaException' });
+        }
+        expect([which, seen[which - 1], await machines(test.host), await filesLeft(test.instances)]).toEqual([
+          which,
+          seen[which - 1],
+          0,
+          [],
+        ]);
+      }
+      expect(succeeded).toBeGreaterThan(13);
+    },
+    120_000,
+  );
+
+  it('by the ports, by its caller, or by the image, leaves nothing', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    const plug = test.driver.spawn(
+      spawnRequest(images, { waitForPlugged: () => Promise.reject(new Error('no event')) }),
+    );
+    await expect(plug).rejects.toThrow('no event');
+    const abort = new AbortController();
+    const aborted = test.driver.spawn(
+      spawnRequest(images, {
+        signal: abort.signal,
+        onPhase: (phase) => {
+          if (phase === 'disks and definition') abort.abort();
+        },
+      }),
+    );
+    await expect(aborted).rejects.toThrow();
+    expect([await machines(test.host), await filesLeft(test.instances)]).toEqual([0, []]);
+
+    const lie = join(test.folder, 'lie.vhdx');
+    await writeFile(lie, Buffer.concat([Buffer.from('514649fb00000003', 'hex'), Buffer.alloc(70_000)]));
+    const qcow2 = test.driver.spawn(
+      spawnRequest(new FileImages(lie), {
+        image: testImage(2, { id: 'aaaaaaaa-0000-4000-8000-000000000000' }),
+      }),
+    );
+    await expect(qcow2).rejects.toMatchObject({
+      novaName: 'ImageUnacceptable',
+      message: expect.stringContaining('QCOW2'),
+    });
+    const broken = test.driver.spawn(
+      spawnRequest(
+        {
+          download: async (_id, target) => {
+            await writeFile(target, 'half');
+            throw new Error('the hash is wrong');
+          },
+        },
+        { image: testImage(2, { id: 'bbbbbbbb-0000-4000-8000-000000000000' }) },
+      ),
+    );
+    await expect(broken).rejects.toThrow('the hash is wrong');
+    expect(await filesLeft(test.instances)).toEqual([]);
+    expect(await readdir(join(test.instances, '_base'))).toHaveLength(1);
+  });
+
+  it('by a refusal touches no machine and no file', async () => {
+    const vhd = await diskImage(test.folder, 'vhd');
+    const refused = test.driver.spawn(spawnRequest(vhd, { image: testImage(2, { diskFormat: 'vhd' }) }));
+    await expect(refused).rejects.toMatchObject({ novaName: 'InstanceUnacceptable', scope: 'request' });
+    const early = new FileImages(join(test.folder, 'image.vhd'));
+    const machineType = test.driver.spawn(
+      spawnRequest(early, { image: testImage(1, { properties: { hw_machine_type: 'q35' } }) }),
+    );
+    await expect(machineType).rejects.toMatchObject({ novaName: 'InstanceUnacceptable' });
+    expect(early.downloads).toBe(0);
+    expect([await machines(test.host), await filesLeft(test.instances)]).toEqual([0, []]);
+  });
+
+  it('because its name is taken touches the other machine in no way', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    await test.driver.spawn(spawnRequest(images));
+    const other = { ...testInstance(1), uuid: 'cccccccc-0000-4000-8000-000000000000' };
+    await expect(test.driver.spawn(spawnRequest(images, { instance: other }))).rejects.toMatchObject({
+      novaName: 'InstanceExists',
+    });
+    await test.driver.destroy(other);
+    expect((await test.driver.getInfo(testInstance(1))).powerState).toBe(1);
+    expect(await filesLeft(test.instances)).toContain('instance-00000001/root.vhdx');
+    await expect(test.driver.getInfo(other)).rejects.toMatchObject({ novaName: 'InstanceNotFound' });
+  });
+
+  it('because its folder belongs to somebody else leaves that folder', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    await mkdir(join(test.instances, 'instance-00000001'));
+    await writeFile(join(test.instances, 'instance-00000001', 'precious'), 'x');
+    await expect(test.driver.spawn(spawnRequest(images))).rejects.toMatchObject({
+      novaName: 'InstanceExists',
+    });
+    expect(await filesLeft(test.instances)).toEqual(['instance-00000001', 'instance-00000001/precious']);
+  });
+});
+
+describe('removeLeftovers', () => {
+  it('removes what a killed process left, at whatever call it died', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    const kept = testInstance(999);
+    await test.driver.spawn(spawnRequest(images, { number: 999 }));
+    for (let calls = 1; calls < 16; calls += 1) {
+      // A process that dies answers nobody any more: everything after its last call never happens, the rollback neither.
+      const seen: string[] = [];
+      let dead = false;
+      const { driver, use } = await connectSwitchable(test);
+      const dying = new Proxy(test.client, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target);
+          if (typeof value !== 'function') return value;
+          if (key === 'close') return () => Promise.resolve();
+          return async (...given: unknown[]) => {
+            if (dead) return new Promise(() => undefined);
+            seen.push(String(key));
+            const answer: unknown = await value.apply(target, given);
+            if (seen.length >= calls) {
+              dead = true;
+              return new Promise(() => undefined);
+            }
+            return answer;
+          };
+        },
+      });
+      use(dying);
+      void driver.spawn(spawnRequest(images, { number: calls }));
+      await expect.poll(() => dead, { timeout: 5000 }).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await writeFile(join(test.instances, '_base', '.x.HV1.part'), 'half');
+      const removed = await test.driver.removeLeftovers((uuid) =>
+        Promise.resolve(uuid === kept.uuid ? 'keep' : 'remove'),
+      );
+      expect(removed.length).toBeGreaterThan(0);
+      const files = (await filesLeft(test.instances)).filter((file) => !file.startsWith(kept.name));
+      expect([calls, files, (await test.driver.listInstances()).map(({ uuid }) => uuid)]).toEqual([
+        calls,
+        [],
+        [kept.uuid],
+      ]);
+    }
+  }, 120_000);
+
+  it('keeps what is known, and other people’s machines and folders', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    await test.driver.spawn(spawnRequest(images));
+    await test.host.machines.define({ ElementName: 'foreign', Notes: ['not a uuid'] }, []);
+    await mkdir(join(test.instances, 'foreign'));
+    const before = createHash('sha256')
+      .update((await filesLeft(test.instances)).join())
+      .digest('hex');
+    expect(await test.driver.removeLeftovers(() => Promise.resolve('keep'))).toEqual([]);
+    expect(
+      createHash('sha256')
+        .update((await filesLeft(test.instances)).join())
+        .digest('hex'),
+    ).toBe(before);
+    await test.driver.removeLeftovers(() => Promise.resolve('remove'));
+    expect(await filesLeft(test.instances)).toEqual(['foreign']);
+    expect(await machines(test.host)).toBe(1);
+  });
+});
