@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDriver } from '@nova-hyperv/driver';
-import { mappedReach } from '@nova-hyperv/hyperv';
+import { HyperVHost, mappedReach } from '@nova-hyperv/hyperv';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diskImage, spawnRequest, startTestHost, testInstance } from './driver-host.js';
@@ -46,9 +46,11 @@ describe('console output', () => {
 
   it('is refused where the host’s pipes cannot be reached', async () => {
     const remote = createDriver({
-      host: Object.create(test.host, {
-        reach: { value: mappedReach({ drives: { C: test.emulated.driveC } }) },
-      }) as typeof test.host,
+      host: new HyperVHost({
+        client: test.client,
+        address: 'HV1',
+        reach: mappedReach({ drives: { C: test.emulated.driveC } }),
+      }),
       log: pino({ level: 'silent' }),
       nodeName: 'HV1',
     });

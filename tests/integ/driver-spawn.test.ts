@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { observe, POWER_STATE, specOf } from '@nova-hyperv/driver';
 import type { UnprovenShape } from '@nova-hyperv/hyperv';
@@ -10,6 +10,7 @@ import {
   MIB,
   spawnRequest,
   startTestHost,
+  testImage,
   testInstance,
   testVif,
 } from './driver-host.js';
@@ -196,6 +197,49 @@ describe('power', () => {
     expect(await state()).toBe(POWER_STATE.SHUTDOWN);
     await driver.reboot(testInstance(1), 'SOFT');
     expect(await state()).toBe(POWER_STATE.RUNNING);
+    await driver.reboot(testInstance(1), 'SOFT');
+    expect(await state()).toBe(POWER_STATE.RUNNING);
+    const before = Date.now();
+    await driver.powerOff(testInstance(1), { timeoutSeconds: 30 });
+    expect(await state()).toBe(POWER_STATE.SHUTDOWN);
+    expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
+  it('is told of as it changes', async () => {
+    const running = await start({ config: { powerStateEventPollingIntervalSeconds: 0.05 } });
+    const told: string[] = [];
+    running.driver.onLifecycle(({ uuid, transition }) => told.push(`${uuid} ${transition}`));
+    await running.driver.spawn(spawnRequest(await diskImage(running.folder, 'vhdx')));
+    const { uuid } = testInstance(1);
+    await expect.poll(() => told).toEqual([`${uuid} started`]);
+    await running.driver.powerOff(testInstance(1), { timeoutSeconds: 0 });
+    await expect.poll(() => told).toEqual([`${uuid} started`, `${uuid} stopped`]);
+  });
+});
+
+describe('the image cache', () => {
+  it('keeps what is used or young, and removes the rest with its resized copies', async () => {
+    const { driver, folder, instances } = await start();
+    await driver.spawn(spawnRequest(await diskImage(folder, 'vhd'), { generation: 1 }));
+    await driver.spawn(spawnRequest(await diskImage(folder, 'vhdx'), { number: 2 }));
+    const cached = async () => (await readdir(join(instances, '_base'))).length;
+    await driver.manageImageCache(new Set());
+    expect(await cached()).toBe(3);
+    const longAgo = new Date(Date.now() - 100_000_000);
+    for (const name of await readdir(join(instances, '_base')))
+      await utimes(join(instances, '_base', name), longAgo, longAgo);
+    await driver.manageImageCache(new Set([testImage(2).id]));
+    expect(await readdir(join(instances, '_base'))).toEqual([`${testImage(2).id}.vhdx`]);
+  });
+
+  it('fetches a damaged image again', async () => {
+    const { driver, folder, instances } = await start();
+    const images = await diskImage(folder, 'vhdx');
+    await driver.spawn(spawnRequest(images));
+    await driver.destroy(testInstance(1));
+    await writeFile(join(instances, '_base', `${testImage(2).id}.vhdx`), 'damaged');
+    await driver.spawn(spawnRequest(images));
+    expect(images.downloads).toBe(2);
   });
 });
 

@@ -7,7 +7,11 @@ export class DriverError extends Error {
   readonly novaName: NovaExceptionName;
   /** A refusal is final for every host (do not reschedule); a host error may succeed elsewhere. */
   readonly scope: 'request' | 'host';
-  constructor(novaName: NovaExceptionName, message: string, options: ErrorOptions & { scope?: 'request' | 'host' } = {}) {
+  constructor(
+    novaName: NovaExceptionName,
+    message: string,
+    options: ErrorOptions & { scope?: 'request' | 'host' } = {},
+  ) {
     super(message, options);
     this.name = novaName;
     this.novaName = novaName;

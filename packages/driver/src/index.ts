@@ -1,2 +1,13 @@
+export * from './config.js';
+export { createDriver } from './create-driver.js';
+export type { CreateDriverOptions } from './create-driver.js';
 export * from './errors.js';
+export { GIB } from './plan/disks.js';
+export type { DiskFile, ResizedBase, RootFormat } from './plan/disks.js';
+export type * from './plan/input.js';
+export * from './plan/plan.js';
+export type * from './plan/vm-spec.js';
+export type { ObservedMachine } from './realise/observed.js';
+export { define, observe, realise } from './realise/realise.js';
+export { specOf } from './realise/spec-of.js';
 export * from './types.js';

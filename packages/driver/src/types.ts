@@ -58,11 +58,22 @@ export interface Vif {
 
 /** Fetches an image's bytes into a file that does not exist yet; checks the hash that Glance tells; nothing stays behind on failure. */
 export interface ImageSource {
-  download(imageId: string, targetLocalPath: string, options: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<void>;
+  download(
+    imageId: string,
+    targetLocalPath: string,
+    options: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<void>;
 }
 
 /** nova/compute/power_state.py */
-export const POWER_STATE = { NOSTATE: 0, RUNNING: 1, PAUSED: 3, SHUTDOWN: 4, CRASHED: 6, SUSPENDED: 7 } as const;
+export const POWER_STATE = {
+  NOSTATE: 0,
+  RUNNING: 1,
+  PAUSED: 3,
+  SHUTDOWN: 4,
+  CRASHED: 6,
+  SUSPENDED: 7,
+} as const;
 export type PowerState = (typeof POWER_STATE)[keyof typeof POWER_STATE];
 
 export interface InstanceState extends InstanceRef {
@@ -110,7 +121,11 @@ export interface HostResources {
   readonly uptimeSeconds: number;
 }
 
-export type LifecycleEvent = { readonly uuid: string; readonly name: string; readonly transition: 'started' | 'stopped' | 'paused' | 'suspended' | 'resumed' };
+export type LifecycleEvent = {
+  readonly uuid: string;
+  readonly name: string;
+  readonly transition: 'started' | 'stopped' | 'paused' | 'suspended' | 'resumed';
+};
 
 /** Nova's virt driver as the compute manager sees it (nova/virt/driver.py), for one Hyper-V host. */
 export interface VirtDriver {
@@ -129,7 +144,10 @@ export interface VirtDriver {
   destroy(instance: InstanceRef): Promise<void>;
   powerOn(instance: InstanceRef): Promise<void>;
   /** Asks the guest first for `timeoutSeconds` (0 = at once), then turns off. Harmless when off or absent. */
-  powerOff(instance: InstanceRef, options: { timeoutSeconds: number; retryIntervalSeconds?: number }): Promise<void>;
+  powerOff(
+    instance: InstanceRef,
+    options: { timeoutSeconds: number; retryIntervalSeconds?: number },
+  ): Promise<void>;
   /** SOFT falls back to HARD, as in Nova. */
   reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void>;
   /** Older bytes first. */

@@ -1,0 +1,16 @@
+import type { HyperVHost } from '@nova-hyperv/hyperv';
+import type { Logger } from 'pino';
+import type { DriverConfig } from './config.js';
+import type { ConsoleLoggers } from './console/console-loggers.js';
+import type { ImageCache } from './disks/image-cache.js';
+import type { InstanceFolders } from './disks/instance-folder.js';
+
+/** What the driver's operations share. */
+export interface DriverContext {
+  readonly host: HyperVHost;
+  readonly config: DriverConfig;
+  readonly log: Logger;
+  readonly folders: InstanceFolders;
+  readonly cache: ImageCache;
+  readonly consoles: ConsoleLoggers;
+}

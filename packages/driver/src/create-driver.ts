@@ -1,0 +1,212 @@
+import type { HyperVHost } from '@nova-hyperv/hyperv';
+import type { Logger } from 'pino';
+import { DEFAULT_CONFIG } from './config.js';
+import type { DriverConfig } from './config.js';
+import type { DriverContext } from './context.js';
+import { ConsoleLoggers } from './console/console-loggers.js';
+import { readConsoleLog } from './console/console-log.js';
+import { destroyInstance } from './destroy.js';
+import { ImageCache } from './disks/image-cache.js';
+import { InstanceFolders } from './disks/instance-folder.js';
+import { DriverError } from './errors.js';
+import { hostResources } from './host-resources.js';
+import { KeyedLock } from './keyed-lock.js';
+import { removeLeftovers } from './leftovers.js';
+import { instanceNotFound, isUuid, powerStateOf, requireMachine } from './lookup.js';
+import { asNovaErrors } from './nova-errors.js';
+import { versionText } from './plan/generation.js';
+import { compareVersions, OLDEST_HOST } from './plan/limits.js';
+import { powerOff, powerOn, reboot } from './power.js';
+import { spawn } from './spawn.js';
+import { POWER_STATE } from './types.js';
+import type {
+  HostResources,
+  InstanceRef,
+  InstanceState,
+  LifecycleEvent,
+  SpawnRequest,
+  VirtDriver,
+} from './types.js';
+import { StateWatcher } from './watcher.js';
+
+export interface CreateDriverOptions {
+  readonly host: HyperVHost;
+  /** Options that are not given have nova.conf's defaults. */
+  readonly config?: Partial<DriverConfig>;
+  readonly log: Logger;
+  /** The name of the one node; the host's computer name when it is not given. */
+  readonly nodeName?: string;
+}
+
+/** Nova's virt driver for one Hyper-V host. Call `initHost` before anything else, and `close` at the end. */
+export function createDriver(options: CreateDriverOptions): VirtDriver {
+  return new HyperVDriver(options);
+}
+
+/** COMPUTE_* traits of what is served (os-traits); those of features to come are not claimed. */
+const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMAGE_TYPE_VHDX'] as const;
+
+class HyperVDriver implements VirtDriver {
+  readonly nodeName: string;
+  readonly #context: DriverContext;
+  /** One operation at a time for each instance. */
+  readonly #locks = new KeyedLock();
+  readonly #listeners: ((event: LifecycleEvent) => void)[] = [];
+  #watcher: StateWatcher | undefined;
+
+  constructor({ host, config: given, log, nodeName = host.name }: CreateDriverOptions) {
+    this.nodeName = nodeName;
+    const config = { ...DEFAULT_CONFIG, ...given };
+    const folders = new InstanceFolders(host.reach, config.instancesPath);
+    this.#context = {
+      host,
+      config,
+      log,
+      folders,
+      cache: new ImageCache(host, config, nodeName, log),
+      consoles: new ConsoleLoggers({
+        reach: host.reach,
+        folderOf: (instance) => folders.localOf(instance),
+        log,
+      }),
+    };
+  }
+
+  async initHost(): Promise<void> {
+    const { host, config, consoles, folders, log } = this.#context;
+    await asNovaErrors(async () => {
+      const facts = await host.facts();
+      if (compareVersions(facts.version, OLDEST_HOST) < 0) {
+        const version = versionText({ windowsVersion: facts.version });
+        throw new DriverError(
+          'HypervisorTooOld',
+          `Host ${facts.name} runs Windows ${version}; this driver needs 6.2 (Windows Server 2012) or later.`,
+        );
+      }
+      await folders.prepareRoot();
+      const summaries = await host.summaries();
+      for (const { note, name, state } of summaries) {
+        if (isUuid(note) && powerStateOf(state) === POWER_STATE.RUNNING) consoles.start({ uuid: note, name });
+      }
+      const intervalMs = config.powerStateEventPollingIntervalSeconds * 1000;
+      this.#watcher = new StateWatcher({ host, intervalMs, log, onEvent: (event) => this.#onEvent(event) });
+      this.#watcher.start(summaries);
+    });
+  }
+
+  traits(): readonly string[] {
+    return TRAITS;
+  }
+
+  hostResources(): Promise<HostResources> {
+    return asNovaErrors(() => hostResources(this.#context, this.nodeName));
+  }
+
+  listInstances(): Promise<readonly InstanceState[]> {
+    return asNovaErrors(async () => {
+      const summaries = await this.#context.host.summaries();
+      return summaries
+        .filter(({ note }) => isUuid(note))
+        .map(({ note, name, state }) => ({ uuid: note, name, powerState: powerStateOf(state) }));
+    });
+  }
+
+  getInfo(instance: InstanceRef): Promise<InstanceState> {
+    return asNovaErrors(async () => {
+      const { host } = this.#context;
+      const machine = await requireMachine(host, instance);
+      const state = await host.power.state(machine);
+      if (state === undefined) throw instanceNotFound(instance);
+      return { uuid: instance.uuid, name: instance.name, powerState: powerStateOf(state) };
+    });
+  }
+
+  spawn(request: SpawnRequest): Promise<void> {
+    return this.#exclusive(request.instance, async () => {
+      try {
+        await spawn(this.#context, request);
+      } catch (error) {
+        // Facts that have changed meanwhile (a switch that was removed) may be the reason.
+        this.#context.host.forgetFacts();
+        throw error;
+      }
+    });
+  }
+
+  destroy(instance: InstanceRef): Promise<void> {
+    return this.#exclusive(instance, () => destroyInstance(this.#context, instance));
+  }
+
+  powerOn(instance: InstanceRef): Promise<void> {
+    return this.#exclusive(instance, () => powerOn(this.#context, instance));
+  }
+
+  powerOff(
+    instance: InstanceRef,
+    options: { timeoutSeconds: number; retryIntervalSeconds?: number },
+  ): Promise<void> {
+    return this.#exclusive(instance, () => powerOff(this.#context, instance, options));
+  }
+
+  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void> {
+    return this.#exclusive(instance, () => reboot(this.#context, instance, type));
+  }
+
+  async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {
+    const { folders, host } = this.#context;
+    let output: Uint8Array | undefined;
+    try {
+      output = await readConsoleLog(folders.localOf(instance));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DriverError(
+        'ConsoleLogOutputException',
+        `The console log of ${instance.uuid} cannot be read: ${why}`,
+        { cause: error },
+      );
+    }
+    if (output !== undefined) return output;
+    if (!host.reach.pipesReachable) {
+      throw new DriverError(
+        'ConsoleNotAvailable',
+        `The serial pipes of this host cannot be reached from the compute service, so ${instance.uuid} has no console log. Run the service on the host itself to have one.`,
+      );
+    }
+    return new Uint8Array();
+  }
+
+  removeLeftovers(isKnown: (uuid: string) => Promise<'keep' | 'remove'>): Promise<readonly string[]> {
+    return asNovaErrors(() => removeLeftovers(this.#context, isKnown));
+  }
+
+  manageImageCache(usedImageIds: ReadonlySet<string>): Promise<void> {
+    return asNovaErrors(() => this.#context.cache.manage(usedImageIds));
+  }
+
+  onLifecycle(listener: (event: LifecycleEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher?.close();
+    await this.#context.consoles.close();
+  }
+
+  #exclusive<T>(instance: InstanceRef, work: () => Promise<T>): Promise<T> {
+    return this.#locks.run(instance.uuid, () => asNovaErrors(work));
+  }
+
+  #onEvent(event: LifecycleEvent): void {
+    const { consoles, log } = this.#context;
+    if (event.transition === 'stopped' || event.transition === 'suspended') {
+      consoles
+        .finish(event.uuid)
+        .catch((error: unknown) =>
+          log.warn({ err: error, instance: event.uuid }, 'the console log did not end well'),
+        );
+    } else if (event.transition === 'started' || event.transition === 'resumed') {
+      consoles.start(event);
+    }
+    for (const listener of this.#listeners) listener(event);
+  }
+}

@@ -1,0 +1,62 @@
+import { DriverError } from '../errors.js';
+import type { EarlyPlanInput } from './input.js';
+import { machineLimits, MINIMUM_MEMORY_MB } from './limits.js';
+import { versionText } from './generation.js';
+import type { Generation, MemorySpec, ProcessorSpec } from './vm-spec.js';
+
+/** Rules P1 and M9 (limits per generation and host) and the host's own processor count. */
+export function planProcessors(input: EarlyPlanInput, generation: Generation): ProcessorSpec {
+  const { flavor } = input.instance;
+  const { host } = input;
+  const limit = machineLimits(host.windowsVersion, generation).processors;
+  if (flavor.vcpus < 1 || flavor.vcpus > limit) {
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; a generation ${generation} machine on Windows ${versionText(host)} has 1 to ${limit}.`,
+      { scope: 'host' },
+    );
+  }
+  if (flavor.vcpus > host.logicalProcessors) {
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; host ${host.name} has ${host.logicalProcessors} logical processors, and Hyper-V starts no machine with more.`,
+      { scope: 'host' },
+    );
+  }
+  return {
+    count: flavor.vcpus,
+    limitFeatures: input.config.limitCpuFeatures,
+    nestedVirtualization: false,
+    numa: false,
+  };
+}
+
+/**
+ * With a ratio above 1 the machine starts with memory divided by it, rounded down to an even number of MB (rule M1), and may
+ * grow to the flavor's.
+ */
+export function planMemory(input: EarlyPlanInput, generation: Generation): MemorySpec {
+  const { flavor } = input.instance;
+  const { host, config } = input;
+  const limit = machineLimits(host.windowsVersion, generation).memoryMb;
+  if (flavor.memoryMb < MINIMUM_MEMORY_MB || flavor.memoryMb > limit) {
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Flavor ${flavor.name} has ${flavor.memoryMb} MB of memory; a generation ${generation} machine on Windows ${versionText(host)} has ${MINIMUM_MEMORY_MB} to ${limit} MB.`,
+      { scope: 'host' },
+    );
+  }
+  if (flavor.memoryMb % 2 !== 0) {
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Flavor ${flavor.name} has ${flavor.memoryMb} MB of memory; Hyper-V gives memory in steps of 2 MB.`,
+    );
+  }
+  const maximumMb = flavor.memoryMb;
+  if (config.dynamicMemoryRatio <= 1) {
+    return { dynamic: false, startupMb: maximumMb, minimumMb: maximumMb, maximumMb };
+  }
+  const even = 2 * Math.floor(maximumMb / config.dynamicMemoryRatio / 2);
+  const startupMb = Math.min(Math.max(even, MINIMUM_MEMORY_MB), maximumMb);
+  return { dynamic: true, startupMb, minimumMb: startupMb, maximumMb };
+}

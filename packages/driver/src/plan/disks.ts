@@ -1,0 +1,163 @@
+import { maxInternalSize } from '@nova-hyperv/vhd';
+import type { DiskFormat, DiskInfo } from '@nova-hyperv/vhd';
+import { joinHostPath } from '@nova-hyperv/hyperv';
+import { DriverError } from '../errors.js';
+import type { EarlyPlanInput, PlanInput } from './input.js';
+import { localDiskBus, SlotAllocator } from './slots.js';
+import { compareDrives } from './vm-spec.js';
+import type { ControllerSpec, DriveSpec, Generation } from './vm-spec.js';
+
+export const GIB = 1024 ** 3;
+const SECTOR = 512;
+
+/** How one file of the instance comes to be. Paths are the host's; sizes are virtual sizes in bytes. */
+export type DiskFile =
+  /** A differencing disk; without a size it has its parent's. */
+  | {
+      readonly kind: 'difference';
+      readonly path: string;
+      readonly parent: string;
+      readonly format: DiskFormat;
+      readonly sizeBytes?: number;
+    }
+  /** A full copy, grown when a size is given. */
+  | { readonly kind: 'copy'; readonly path: string; readonly source: string; readonly sizeBytes?: number }
+  /** An empty dynamic VHDX. */
+  | { readonly kind: 'empty'; readonly path: string; readonly sizeBytes: number };
+
+/** A second base beside the image's own: a VHD's differencing child cannot be resized, so its parent is. */
+export interface ResizedBase {
+  readonly path: string;
+  readonly source: string;
+  readonly sizeBytes: number;
+}
+
+export interface DiskPlan {
+  readonly drives: readonly DriveSpec[];
+  readonly files: readonly DiskFile[];
+  readonly resizedBase?: ResizedBase;
+}
+
+/** Glance's disk formats that can be a root. */
+export type RootFormat = 'vhd' | 'vhdx' | 'iso';
+
+/** What the image's metadata tell before it is fetched. */
+export function rootFormatOf(input: Pick<EarlyPlanInput, 'image'>): RootFormat {
+  const { diskFormat, id, containerFormat } = input.image;
+  if (diskFormat !== 'vhd' && diskFormat !== 'vhdx' && diskFormat !== 'iso') {
+    throw new DriverError(
+      'InvalidImageFormat',
+      `Image ${id} has disk_format ${diskFormat}; Hyper-V runs vhd, vhdx and iso. Convert it (for example: qemu-img convert -O vhdx) and upload it with --disk-format vhdx.`,
+    );
+  }
+  if (containerFormat !== 'bare') {
+    throw new DriverError(
+      'InvalidImageFormat',
+      `Image ${id} has container_format ${containerFormat}; this driver runs bare images only.`,
+    );
+  }
+  return diskFormat;
+}
+
+export function planDisks(
+  input: PlanInput,
+  generation: Generation,
+  directory: string,
+  controllers: readonly ControllerSpec[],
+): DiskPlan {
+  const slots = new SlotAllocator(controllers);
+  const bus = localDiskBus(generation);
+  const { base, instance } = input;
+  const drives: DriveSpec[] = [];
+  const files: DiskFile[] = [];
+  let resizedBase: ResizedBase | undefined;
+  if (base.kind === 'iso') {
+    const path = joinHostPath(directory, 'root.iso');
+    drives.push({ ...slots.take(bus), kind: 'dvd', path });
+    files.push({ kind: 'copy', path, source: base.path });
+  } else {
+    refuseUnusableBase(input, base.info, generation);
+    const path = joinHostPath(directory, `root.${base.info.format}`);
+    const sizeBytes = rootSize(input, base.info);
+    drives.push({ ...slots.take(bus), kind: 'disk', path });
+    resizedBase = resizedVhdBase(input, base.path, base.info, sizeBytes);
+    files.push(rootFile(input, path, base.path, base.info, sizeBytes, resizedBase));
+  }
+  if (instance.flavor.ephemeralGb > 0) {
+    const path = joinHostPath(directory, 'eph0.vhdx');
+    drives.push({ ...slots.take(bus), kind: 'disk', path });
+    files.push({ kind: 'empty', path, sizeBytes: instance.flavor.ephemeralGb * GIB });
+  }
+  return {
+    drives: drives.toSorted(compareDrives),
+    files,
+    ...(resizedBase === undefined ? {} : { resizedBase }),
+  };
+}
+
+/** A differencing disk holds half of an image at best. */
+export function refuseDifferencing(image: Pick<PlanInput['image'], 'id'>, info: DiskInfo): void {
+  if (info.type === 'differencing' || info.parent !== undefined) {
+    throw new DriverError(
+      'ImageUnacceptable',
+      `Image ${image.id} is a differencing ${info.format.toUpperCase()}: it holds only what differs from a parent that is not here. Merge it with its parent and upload the result.`,
+    );
+  }
+}
+
+function refuseUnusableBase(input: PlanInput, info: DiskInfo, generation: Generation): void {
+  const { image } = input;
+  refuseDifferencing(image, info);
+  if (generation === 2 && info.format === 'vhd') {
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Image ${image.id} holds a VHD, and a generation 2 machine boots from VHDX only. Convert it (for example: qemu-img convert -f vpc -O vhdx, or Convert-VHD) and upload it again, ` +
+        `or, when its guest was installed on a generation 1 machine, set hw_machine_type=hyperv-gen1.`,
+    );
+  }
+}
+
+/** Virtual size, in bytes, that a flavor's disk buys: whole sectors, for a host rounds up to them. */
+export function rootVirtualSize(rootGb: number, info: DiskInfo): number {
+  return Math.floor(maxInternalSize(info, rootGb * GIB) / SECTOR) * SECTOR;
+}
+
+/** The root's virtual size; undefined = the image's own. root_gb buys a file size, not a virtual one. */
+function rootSize(input: PlanInput, info: DiskInfo): number | undefined {
+  const { flavor } = input.instance;
+  if (flavor.rootGb === 0) return undefined;
+  const internal = rootVirtualSize(flavor.rootGb, info);
+  if (internal < info.virtualSize) {
+    throw new DriverError(
+      'FlavorDiskSmallerThanImage',
+      `Flavor ${flavor.name}'s disk of ${flavor.rootGb} GiB (${flavor.rootGb * GIB} bytes) has room for a ${info.format.toUpperCase()} of ${internal} bytes; ` +
+        `image ${input.image.id} has a virtual size of ${info.virtualSize} bytes. Use a flavor with a larger disk, or with disk 0 for the image's own size.`,
+    );
+  }
+  return internal === info.virtualSize ? undefined : internal;
+}
+
+function resizedVhdBase(
+  input: PlanInput,
+  source: string,
+  info: DiskInfo,
+  sizeBytes: number | undefined,
+): ResizedBase | undefined {
+  if (!input.config.useCowImages || info.format !== 'vhd' || sizeBytes === undefined) return undefined;
+  const path = source.replace(/\.vhd$/i, `_${input.instance.flavor.rootGb}.vhd`);
+  return { path, source, sizeBytes };
+}
+
+function rootFile(
+  input: PlanInput,
+  path: string,
+  source: string,
+  info: DiskInfo,
+  sizeBytes: number | undefined,
+  resizedBase: ResizedBase | undefined,
+): DiskFile {
+  const size = sizeBytes === undefined ? {} : { sizeBytes };
+  if (!input.config.useCowImages) return { kind: 'copy', path, source, ...size };
+  if (resizedBase !== undefined) return { kind: 'difference', path, parent: resizedBase.path, format: 'vhd' };
+  return { kind: 'difference', path, parent: source, format: info.format, ...size };
+}

@@ -1,0 +1,38 @@
+import type { DiskInfo } from '@nova-hyperv/vhd';
+import type { DriverConfig } from '../config.js';
+import type { ImageMeta, Instance, Vif } from '../types.js';
+
+/** What a plan needs to know of the host: all of it is read before planning and cached per connection. */
+export interface PlanHostFacts {
+  readonly name: string;
+  /** Windows' own: `10.0.20348`. */
+  readonly windowsVersion: { readonly major: number; readonly minor: number; readonly build: number };
+  readonly logicalProcessors: number;
+  readonly switches: readonly PlanSwitch[];
+}
+
+export interface PlanSwitch {
+  /** GUID. */
+  readonly id: string;
+  readonly name: string;
+  /** Connected to a physical network; undefined when the host does not tell. */
+  readonly external?: boolean;
+}
+
+/** What is known before the image is fetched. */
+export interface EarlyPlanInput {
+  readonly instance: Instance;
+  readonly image: ImageMeta;
+  readonly vifs: readonly Vif[];
+  readonly host: PlanHostFacts;
+  readonly config: DriverConfig;
+}
+
+/** The cached image, inspected. */
+export type BaseImage =
+  | { readonly kind: 'disk'; readonly path: string; readonly info: DiskInfo }
+  | { readonly kind: 'iso'; readonly path: string };
+
+export interface PlanInput extends EarlyPlanInput {
+  readonly base: BaseImage;
+}

@@ -1,0 +1,110 @@
+import { joinHostPath } from '@nova-hyperv/hyperv';
+import { DriverError } from '../errors.js';
+import type { EarlyPlanInput, PlanInput } from './input.js';
+import { planMemory, planProcessors } from './capacity.js';
+import { planDisks, rootFormatOf } from './disks.js';
+import type { DiskPlan, RootFormat } from './disks.js';
+import { chooseGeneration, versionText } from './generation.js';
+import { compareVersions, MAXIMUM_NAME_LENGTH, OLDEST_HOST } from './limits.js';
+import { planNics } from './network.js';
+import { serialPorts } from './serial.js';
+import { controllersOf } from './slots.js';
+import { refuseUnservedRequests } from './unsupported.js';
+import { bootDeviceOfDrive, deepFreeze } from './vm-spec.js';
+import type { BiosBootDevice, FirmwareSpec, Generation, VmSpec } from './vm-spec.js';
+
+/** Everything about the machine that does not depend on the image's content. */
+export interface EarlyPlan {
+  readonly generation: Generation;
+  readonly rootFormat: RootFormat;
+  readonly vm: Omit<VmSpec, 'drives' | 'firmware'>;
+}
+
+export interface SpawnPlan extends Omit<DiskPlan, 'drives'> {
+  readonly vm: VmSpec;
+}
+
+/** So that cloud-init in the guest recognises OpenStack. Source: nova/version.py, product_string. */
+const CHASSIS_ASSET_TAG = 'OpenStack Nova';
+
+/**
+ * The first stage: every rule that needs only metadata. Pure; throws {@link DriverError} for what cannot be had. Called before the image
+ * is fetched, so that a request which cannot be served costs nothing.
+ */
+export function planEarly(input: EarlyPlanInput): EarlyPlan {
+  const { instance, host, config } = input;
+  refuseOldHost(input);
+  refuseBadName(instance.name);
+  const generation = chooseGeneration(input);
+  const rootFormat = rootFormatOf(input);
+  refuseUnservedRequests(input);
+  return deepFreeze({
+    generation,
+    rootFormat,
+    vm: {
+      name: instance.name,
+      instanceUuid: instance.uuid,
+      generation,
+      directory: joinHostPath(config.instancesPath, instance.name),
+      security: { secureBoot: false, vtpm: false, shielded: false },
+      processors: planProcessors(input, generation),
+      memory: planMemory(input, generation),
+      controllers: controllersOf(generation),
+      nics: planNics(input.vifs, host, config),
+      serialPorts: serialPorts(input.image, instance.uuid),
+      pciDevices: [],
+      video: 'synthetic',
+      automaticStart: 'none',
+      automaticShutdown: config.instanceAutomaticShutdown ? 'shut-down' : 'save',
+      chassisAssetTag: CHASSIS_ASSET_TAG,
+    },
+  });
+}
+
+/** The second stage: the image has been fetched and inspected. Pure; repeats the first stage's checks. */
+export function plan(input: PlanInput): SpawnPlan {
+  const early = planEarly(input);
+  if ((early.rootFormat === 'iso') !== (input.base.kind === 'iso')) {
+    throw new DriverError(
+      'ImageUnacceptable',
+      `Image ${input.image.id} says disk_format ${early.rootFormat} and is ${input.base.kind === 'iso' ? 'an ISO 9660 image' : `a ${input.base.info.format.toUpperCase()}`}. Correct its disk_format.`,
+    );
+  }
+  const { drives, ...disks } = planDisks(input, early.generation, early.vm.directory, early.vm.controllers);
+  const vm: VmSpec = { ...early.vm, drives, firmware: firmware(early, drives) };
+  return deepFreeze({ vm, ...disks });
+}
+
+function firmware(early: EarlyPlan, drives: VmSpec['drives']): FirmwareSpec {
+  if (early.generation === 2) {
+    // The root has the first slot, so the canonical order of drives is the order to boot in; the network comes last.
+    const nics = early.vm.nics.map((nic) => `nic:${nic.portId}` as const);
+    return { kind: 'uefi', bootOrder: [...drives.map(bootDeviceOfDrive), ...nics] };
+  }
+  const media: readonly BiosBootDevice[] =
+    early.rootFormat === 'iso' ? ['cd', 'hard-disk'] : ['hard-disk', 'cd'];
+  return { kind: 'bios', bootOrder: [...media, 'network', 'floppy'] };
+}
+
+function refuseOldHost({ host }: EarlyPlanInput): void {
+  if (compareVersions(host.windowsVersion, OLDEST_HOST) >= 0) return;
+  throw new DriverError(
+    'HypervisorTooOld',
+    `Host ${host.name} runs Windows ${versionText(host)}; this driver needs 6.2 (Windows Server 2012) or later.`,
+    { scope: 'host' },
+  );
+}
+
+/** The name becomes a folder's name and the machine's ElementName. */
+function refuseBadName(name: string): void {
+  if (
+    /^[\w-](?:[\w.-]*[\w-])?$/.test(name) &&
+    name.length <= MAXIMUM_NAME_LENGTH &&
+    name.toLowerCase() !== '_base'
+  )
+    return;
+  throw new DriverError(
+    'InstanceUnacceptable',
+    `The instance's name ${JSON.stringify(name)} cannot name a machine and its folder: use letters, digits, ".", "_" and "-", at most ${MAXIMUM_NAME_LENGTH}. See instance_name_template.`,
+  );
+}

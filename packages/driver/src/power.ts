@@ -1,0 +1,98 @@
+import { sleep, STATE } from '@nova-hyperv/hyperv';
+import type { MachineHandle } from '@nova-hyperv/hyperv';
+import type { DriverContext } from './context.js';
+import { instanceNotFound, findMachine, requireMachine } from './lookup.js';
+import type { InstanceRef } from './types.js';
+
+const DEFAULT_RETRY_SECONDS = 10;
+const STATE_POLL_MS = 500;
+const SHUTDOWN_REASON = 'OpenStack asked for the shut-down';
+
+export async function powerOn(context: DriverContext, instance: InstanceRef): Promise<void> {
+  const machine = await requireMachine(context.host, instance);
+  await start(context, instance, machine);
+}
+
+/** The logger goes first: the guest's first lines come at once. */
+async function start(context: DriverContext, instance: InstanceRef, machine: MachineHandle): Promise<void> {
+  context.consoles.start(instance);
+  try {
+    await context.host.power.request(machine, STATE.running);
+  } catch (error) {
+    await context.consoles.stop(instance.uuid);
+    throw error;
+  }
+}
+
+export async function powerOff(
+  context: DriverContext,
+  instance: InstanceRef,
+  options: { timeoutSeconds: number; retryIntervalSeconds?: number },
+): Promise<void> {
+  const { host, consoles } = context;
+  const machine = await findMachine(host, instance);
+  if (machine === undefined) return;
+  const retrySeconds = options.retryIntervalSeconds ?? DEFAULT_RETRY_SECONDS;
+  const shutDown =
+    options.timeoutSeconds > 0 &&
+    (await shutDownGuest(context, machine, options.timeoutSeconds, retrySeconds));
+  if (!shutDown) {
+    const state = await host.power.state(machine);
+    if (state !== undefined && state !== STATE.off) await host.power.request(machine, STATE.off);
+  }
+  await consoles.finish(instance.uuid);
+}
+
+/** True when the machine is off within the time. A guest that was not ready to listen is asked again. */
+async function shutDownGuest(
+  { host }: DriverContext,
+  machine: MachineHandle,
+  timeoutSeconds: number,
+  retrySeconds: number,
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutSeconds * 1000;
+  let askAgainAt = 0;
+  let accepted = false;
+  for (;;) {
+    if (!accepted && Date.now() >= askAgainAt) {
+      const answer = await host.power.requestShutdown(machine, SHUTDOWN_REASON);
+      accepted = answer === 'accepted';
+      askAgainAt = Date.now() + retrySeconds * 1000;
+      // No shut-down service: the machine is off, or nothing in it will ever listen.
+      if (answer === 'not-running') return (await host.power.state(machine)) === STATE.off;
+    }
+    const state = await host.power.state(machine);
+    if (state === STATE.off || state === undefined) return true;
+    const left = deadline - Date.now();
+    if (left <= 0) return false;
+    await sleep(Math.min(STATE_POLL_MS, left));
+  }
+}
+
+export async function reboot(
+  context: DriverContext,
+  instance: InstanceRef,
+  type: 'SOFT' | 'HARD',
+): Promise<void> {
+  const { host, config, consoles, log } = context;
+  const machine = await requireMachine(host, instance);
+  const state = await host.power.state(machine);
+  if (state === undefined) throw instanceNotFound(instance);
+  if (type === 'SOFT' && state === STATE.running) {
+    if (await shutDownGuest(context, machine, config.waitSoftRebootSeconds, DEFAULT_RETRY_SECONDS)) {
+      await consoles.finish(instance.uuid);
+      await start(context, instance, machine);
+      return;
+    }
+    log.warn({ instance: instance.uuid }, 'the guest does not shut down; the machine is reset');
+  }
+  const now = await host.power.state(machine);
+  if (now === STATE.running || now === STATE.paused) {
+    consoles.start(instance);
+    await host.power.request(machine, STATE.reset);
+    return;
+  }
+  // Saved memory is what a hard reboot is to get rid of.
+  if (now === STATE.saved) await host.power.request(machine, STATE.off);
+  await start(context, instance, machine);
+}

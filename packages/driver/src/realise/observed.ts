@@ -1,0 +1,87 @@
+import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
+import type { Bus, Generation, MemorySpec } from '../plan/vm-spec.js';
+
+/**
+ * A machine as its host shows it: the spec's facts with the host's own identifiers beside them. Settings objects are kept by reference
+ * and by class, because a change must name both.
+ */
+export interface ObservedMachine {
+  /** VM GUID. */
+  readonly id: string;
+  /** False when parts of it are only assumed (after a call that did not tell what it made). */
+  readonly complete: boolean;
+  readonly settings?: ObservedSettings;
+  readonly memory?: ObservedMemory;
+  readonly processor?: ObservedProcessor;
+  readonly controllers: readonly ObservedController[];
+  readonly drives: readonly ObservedDrive[];
+  readonly nics: readonly ObservedNic[];
+  readonly serialPorts: readonly ObservedSerialPort[];
+}
+
+export interface ObservedSettings {
+  readonly name: string;
+  readonly note: string;
+  readonly generation: Generation;
+  readonly dataRoot: string;
+  readonly secureBoot: boolean;
+  readonly numa: boolean;
+  readonly startAction: number;
+  readonly shutdownAction: number;
+  readonly chassisAssetTag: string;
+  /** Generation 1. */
+  readonly bootOrder: readonly number[];
+  /** Generation 2: object paths in the host's own spelling. */
+  readonly bootSourceOrder: readonly string[];
+  readonly vtpm: boolean;
+  readonly shielded: boolean;
+}
+
+export interface ObservedMemory extends MemorySpec {
+  readonly reference: CimReference;
+}
+
+export interface ObservedProcessor {
+  readonly reference: CimReference;
+  readonly count: number;
+  readonly limitFeatures: boolean;
+  readonly nestedVirtualization: boolean;
+}
+
+export interface ObservedController {
+  readonly reference: CimReference;
+  readonly bus: Bus;
+  readonly number: number;
+}
+
+export interface ObservedDrive {
+  readonly reference: CimReference;
+  readonly bus: Bus;
+  readonly controller: number;
+  readonly slot: number;
+  readonly kind: 'disk' | 'dvd';
+  readonly image?: { readonly reference: CimReference; readonly path: string };
+}
+
+export interface ObservedNic {
+  readonly reference: CimReference;
+  readonly portId: string;
+  readonly mac: string;
+  readonly connection?: { readonly reference: CimReference; readonly switchId: string };
+}
+
+export interface ObservedSerialPort {
+  readonly reference: CimReference;
+  readonly pipe: string | null;
+}
+
+/** What is known of a machine right after its definition: nothing that the host chose. */
+export function justDefined(id: string): ObservedMachine {
+  return { id, complete: false, controllers: [], drives: [], nics: [], serialPorts: [] };
+}
+
+export function instanceIdOf(reference: CimReference): string {
+  return reference.keys['InstanceID'] ?? '';
+}
+
+export type SettingsRows = readonly CimInstance[];

@@ -1,0 +1,110 @@
+import type { Found, WireCounters, WsmanClient } from '@nova-hyperv/wsman';
+import { DiskImages } from './disks.js';
+import { readHostFacts, readMemory, readVolume } from './host-info.js';
+import type { HostFacts, MemoryFacts, VolumeFacts } from './host-info.js';
+import type { JobTracker } from './jobs.js';
+import { Machines } from './machines.js';
+import { Power } from './power.js';
+import type { HostReach } from './reach.js';
+import { ShapeMemory } from './shapes.js';
+import type { UnprovenShape } from './shapes.js';
+import { summariseMachines } from './summary.js';
+import type { MachineSummary } from './summary.js';
+import { HostWire } from './wire.js';
+import type { Row, WmiClasses, WmiClassName } from './wmi-classes.js';
+
+export interface HyperVHostOptions {
+  readonly client: WsmanClient;
+  /** What the host is called in messages until it has told its name. */
+  readonly address: string;
+  readonly reach: HostReach;
+  readonly onShapeRefused?: (shape: UnprovenShape, reason: string) => void;
+}
+
+/** One Hyper-V host as typed objects. */
+export class HyperVHost {
+  readonly client: WsmanClient;
+  readonly reach: HostReach;
+  readonly machines: Machines;
+  readonly power: Power;
+  readonly disks: DiskImages;
+  readonly jobs: JobTracker;
+  readonly shapes: ShapeMemory;
+  readonly #wire: HostWire;
+  #facts: Promise<HostFacts> | undefined;
+
+  constructor(options: HyperVHostOptions) {
+    this.client = options.client;
+    this.reach = options.reach;
+    this.shapes = new ShapeMemory(options.onShapeRefused);
+    this.#wire = new HostWire(options.client, options.address, this.shapes);
+    this.jobs = this.#wire.jobs;
+    this.machines = new Machines(this.#wire);
+    this.power = new Power(this.#wire, this.machines);
+    this.disks = new DiskImages(this.#wire);
+  }
+
+  /** Computer name; the address until the host has told it. */
+  get name(): string {
+    return this.#wire.host;
+  }
+
+  get counters(): WireCounters {
+    return this.client.counters;
+  }
+
+  /** Name, version, processors, switches: read once per connection. */
+  facts(): Promise<HostFacts> {
+    this.#facts ??= this.#readFacts();
+    return this.#facts;
+  }
+
+  async #readFacts(): Promise<HostFacts> {
+    try {
+      const facts = await readHostFacts(this.#wire);
+      this.#wire.host = facts.name;
+      return facts;
+    } catch (error) {
+      this.#facts = undefined;
+      throw error;
+    }
+  }
+
+  /** The next {@link facts} reads the host again: after a failure that stale facts may explain. */
+  forgetFacts(): void {
+    this.#facts = undefined;
+  }
+
+  memory(): Promise<MemoryFacts> {
+    return readMemory(this.#wire);
+  }
+
+  /** The volume with this drive letter, `C:`. */
+  volume(drive: string): Promise<VolumeFacts> {
+    return readVolume(this.#wire, drive);
+  }
+
+  /** All machines with states and notes: one call. */
+  summaries(): Promise<readonly MachineSummary[]> {
+    return summariseMachines(this.#wire, this.machines);
+  }
+
+  /** A typed query of one class. */
+  select<C extends WmiClassName, P extends string & keyof WmiClasses[C]>(
+    className: C,
+    properties: readonly P[],
+    where?: string,
+  ): Promise<readonly Row<C, P>[]> {
+    return this.#wire.select(className, properties, where);
+  }
+
+  /** A WQL query of root/virtualization/v2. */
+  query(wql: string): Promise<readonly Found[]> {
+    return this.#wire.query(wql);
+  }
+
+  async close(): Promise<void> {
+    this.jobs.close();
+    await this.client.close();
+  }
+}

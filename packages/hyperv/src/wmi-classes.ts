@@ -1,0 +1,39 @@
+import type { CimReference } from '@nova-hyperv/wsman';
+import type * as wmi from './generated/wmi-classes.generated.js';
+import { CIMV2, VIRTUALIZATION } from './names.js';
+
+/** The classes that this library reads and writes, with their properties as the schema data types them. */
+export interface WmiClasses {
+  readonly Msvm_ComputerSystem: wmi.Msvm_ComputerSystem;
+  readonly Msvm_VirtualSystemSettingData: wmi.Msvm_VirtualSystemSettingData;
+  readonly Msvm_MemorySettingData: wmi.Msvm_MemorySettingData;
+  readonly Msvm_ProcessorSettingData: wmi.Msvm_ProcessorSettingData;
+  readonly Msvm_ResourceAllocationSettingData: wmi.Msvm_ResourceAllocationSettingData;
+  readonly Msvm_StorageAllocationSettingData: wmi.Msvm_StorageAllocationSettingData;
+  readonly Msvm_SyntheticEthernetPortSettingData: wmi.Msvm_SyntheticEthernetPortSettingData;
+  readonly Msvm_EthernetPortAllocationSettingData: wmi.Msvm_EthernetPortAllocationSettingData;
+  readonly Msvm_SerialPortSettingData: wmi.Msvm_SerialPortSettingData;
+  readonly Msvm_BootSourceSettingData: wmi.Msvm_BootSourceSettingData;
+  readonly Msvm_SecuritySettingData: wmi.Msvm_SecuritySettingData;
+  readonly Msvm_VirtualHardDiskSettingData: wmi.Msvm_VirtualHardDiskSettingData;
+  readonly Msvm_ConcreteJob: wmi.Msvm_ConcreteJob;
+  readonly Msvm_StorageJob: wmi.Msvm_StorageJob;
+  readonly Msvm_SummaryInformation: wmi.Msvm_SummaryInformation;
+  readonly Msvm_VirtualEthernetSwitch: wmi.Msvm_VirtualEthernetSwitch;
+  readonly Msvm_ShutdownComponent: wmi.Msvm_ShutdownComponent;
+  readonly Win32_OperatingSystem: wmi.Win32_OperatingSystem;
+  readonly Win32_Processor: wmi.Win32_Processor;
+  readonly Win32_LogicalDisk: wmi.Win32_LogicalDisk;
+}
+
+export type WmiClassName = keyof WmiClasses;
+
+/** A row of a typed query. A property that the host left out or set to null is null or absent. */
+export interface Row<C extends WmiClassName, P extends keyof WmiClasses[C] = keyof WmiClasses[C]> {
+  readonly reference: CimReference;
+  readonly properties: Pick<WmiClasses[C], P>;
+}
+
+export function namespaceOf(className: WmiClassName): string {
+  return className.startsWith('Win32_') ? CIMV2 : VIRTUALIZATION;
+}
