@@ -20,14 +20,20 @@ export interface Engine {
   /** Presses the power button; a guest that listens stops by itself, which `stopped` tells. */
   requestShutdown(machineId: string): Promise<void>;
   isRunning(machineId: string): boolean;
-  /** Hot-adds a drive, or puts a file into a drive that is there. */
+  /**
+   * Hot-adds a drive, or changes one that is there: another medium, none (`path` undefined: a DVD's tray is emptied,
+   * a disk is pulled out), or another `iopsLimit`.
+   */
   attachDrive(machineId: string, drive: DriveConfig): Promise<void>;
   detachDrive(machineId: string, driveId: string): Promise<void>;
   attachNic(machineId: string, nic: NicConfig): Promise<void>;
   detachNic(machineId: string, nicId: string): Promise<void>;
   /** Connects a NIC to a switch, moves it, or unplugs its cable (null). Works on running machines only. */
   connectNic(machineId: string, nicId: string, switchId: string | null): Promise<void>;
-  /** Grows the disk of a running machine to the size that its file now has. */
+  /**
+   * Grows the disk of a running machine, its file included, and tells the guest. The file of a running machine is
+   * the engine's alone: a caller that resized it by other means gets DISK_INVALID.
+   */
   refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void>;
   /** PNG of the screen; undefined when there is none. */
   screenshot(machineId: string): Promise<Uint8Array | undefined>;
@@ -111,7 +117,15 @@ export interface NicConfig {
 
 /** `code` tells the caller which Hyper-V error it is. */
 export class EngineError extends Error {
-  readonly code: 'DISK_IN_USE' | 'DISK_INVALID' | 'FILE_NOT_FOUND' | 'OUT_OF_MEMORY' | 'NOT_RUNNING' | 'ALREADY_RUNNING' | 'UNSUPPORTED' | 'FAILED';
+  readonly code:
+    | 'DISK_IN_USE'
+    | 'DISK_INVALID'
+    | 'FILE_NOT_FOUND'
+    | 'OUT_OF_MEMORY'
+    | 'NOT_RUNNING'
+    | 'ALREADY_RUNNING'
+    | 'UNSUPPORTED'
+    | 'FAILED';
   constructor(code: EngineError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'EngineError';

@@ -1,0 +1,152 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Schema } from '@nova-hyperv/wsman';
+import type { Logger } from 'pino';
+import { machineAssociations } from './associations.js';
+import { definitions } from './base/definitions.js';
+import { numaObjects, win32Sources } from './base/hardware.js';
+import { loadHostState, newGuid } from './base/host-state.js';
+import type { HostState } from './base/host-state.js';
+import { externalSwitch, switchInstance } from './base/network.js';
+import { serviceObjects } from './base/services.js';
+import { V2, sameText } from './cim.js';
+import type { Clock } from './clock.js';
+import type { Engine } from './engine/engine.js';
+import { fileMethods, fileSources } from './files/data-files.js';
+import { imageServiceMethods } from './images/image-service.js';
+import { JobManager } from './jobs.js';
+import type { JobPace } from './jobs.js';
+import { loadMachines } from './machines/machine-file.js';
+import { MachineRegistry } from './machines/registry.js';
+import type { RuleHost } from './machines/rules.js';
+import { MethodTable, keyOf } from './methods.js';
+import type { EmulatedHostOptions } from './options.js';
+import { DrivePaths } from './paths.js';
+import { HostProvider } from './provider.js';
+import { releaseSchema } from './release-schema.js';
+import { RELEASES } from './releases.js';
+import type { ServiceContext } from './services/context.js';
+import { machineServiceMethods } from './services/machine-service.js';
+import { jobMethods, shutdownMethods, systemMethods } from './services/power.js';
+import { systemSources } from './services/system-view.js';
+import { StateFiles } from './state-files.js';
+import { Associations } from './store/associations.js';
+import { ObjectStore } from './store/store.js';
+
+export interface CoreOptions extends Pick<
+  EmulatedHostOptions,
+  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse'
+> {
+  readonly processors: number;
+  readonly memoryMb: number;
+  readonly schema: Schema;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly pace: JobPace;
+  readonly log: Logger;
+}
+
+/** The host without its way to the network: what tests drive directly, and {@link startEmulatedHost} serves. */
+export interface HostCore {
+  readonly provider: HostProvider;
+  readonly context: ServiceContext;
+  readonly paths: DrivePaths;
+}
+
+const HOST_FOLDERS = [
+  String.raw`C:\ProgramData\Microsoft\Windows\Hyper-V`,
+  String.raw`C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks`,
+];
+
+export async function createCore(options: CoreOptions): Promise<HostCore> {
+  const schema = releaseSchema(options.schema, RELEASES[options.release]);
+  const store = new ObjectStore(schema);
+  const paths = new DrivePaths(path.join(options.stateDir, 'C'));
+  mkdirSync(paths.root, { recursive: true });
+  for (const folder of HOST_FOLDERS) mkdirSync(paths.toLocal(folder), { recursive: true });
+  const hostState = loadHostState(
+    new StateFiles(options.stateDir),
+    options.release,
+    options.switches ?? ['external'],
+  );
+  const host = ruleHost(options, schema, paths, hostState);
+  const { engine } = options;
+  const files = new StateFiles(path.join(options.stateDir, 'machines'));
+  const machines = new MachineRegistry({ files, store, engine, host, log: options.log });
+  const jobs = new JobManager({ clock: options.clock, pace: options.pace, newGuid });
+  const context: ServiceContext = {
+    host,
+    store,
+    jobs,
+    machines,
+    engine,
+    validation: options.validation ?? 'job',
+    log: options.log,
+  };
+  const associations = new Associations(store);
+  publish(context, associations, hostState);
+  await machines.restore(loadMachines(files, schema));
+  const provider = new HostProvider({
+    store,
+    associations,
+    methods: methodTable(context),
+    version: host.release.version,
+  });
+  return { provider, context, paths };
+}
+
+function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state: HostState): RuleHost {
+  const host: RuleHost = {
+    name: options.name,
+    release: RELEASES[options.release],
+    schema,
+    paths,
+    clock: options.clock,
+    processors: options.processors,
+    memoryMb: options.memoryMb,
+    refuse: new Set(options.refuse),
+    newGuid,
+    findSwitch: (reference) => {
+      const id = keyOf(reference, 'Name');
+      const found = state.switches.find((candidate) => sameText(candidate.id, id));
+      return found === undefined ? undefined : switchInstance(found, host);
+    },
+  };
+  return host;
+}
+
+function publish(context: ServiceContext, associations: Associations, state: HostState): void {
+  const { host, store, machines, jobs } = context;
+  for (const object of serviceObjects(host, state)) store.put(object);
+  const parts = [
+    definitions(host),
+    numaObjects(host),
+    ...state.switches.map((one) => externalSwitch(one, host)),
+  ];
+  for (const object of parts.flatMap((part) => part.objects)) store.put(object);
+  const links = parts.flatMap((part) => part.links);
+  for (const className of new Set(links.map((link) => link.className))) {
+    const own = links.filter((link) => link.className === className);
+    associations.add({ namespace: V2, className, links: () => own });
+  }
+  for (const source of [...machineAssociations(machines), ...jobs.associations()]) associations.add(source);
+  const usage = { memoryInUse: () => machines.memoryInUse(), bootTime: host.clock.now() };
+  const sources = [
+    ...systemSources(machines, host),
+    ...jobs.sources(),
+    ...win32Sources(host, usage),
+    ...fileSources(context),
+  ];
+  for (const source of sources) store.addSource(source);
+}
+
+function methodTable(context: ServiceContext): MethodTable {
+  const methods = new MethodTable();
+  methods.add('Msvm_VirtualSystemManagementService', machineServiceMethods(context));
+  methods.add('Msvm_ImageManagementService', imageServiceMethods(context));
+  methods.add('Msvm_ComputerSystem', systemMethods(context));
+  methods.add('Msvm_ShutdownComponent', shutdownMethods(context));
+  methods.add('CIM_ConcreteJob', jobMethods(context));
+  for (const [className, own] of Object.entries(fileMethods(context))) methods.add(className, own);
+  return methods;
+}

@@ -1,0 +1,298 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { convertDisk, createVhd, createVhdx, inspect, openDisk, validateCreate } from '@nova-hyperv/vhd';
+import type { DiskInfo } from '@nova-hyperv/vhd';
+import type { InvokeResult } from '@nova-hyperv/wsman';
+import { dateTime, v2 } from '../cim.js';
+import { HV, HyperVError } from '../errors.js';
+import type { JobControl } from '../jobs.js';
+import { engineErrors } from '../machines/registry.js';
+import type { FileUse } from '../machines/registry.js';
+import { completed, jobStarted } from '../methods.js';
+import type { MethodCall, MethodHandler } from '../methods.js';
+import { refusal, refuseShape } from '../services/context.js';
+import type { ServiceContext } from '../services/context.js';
+import { diskErrors, diskSettings, diskWish, parentResolver } from './disk-files.js';
+import type { DiskWish } from './disk-files.js';
+import { smallestSize } from './partitions.js';
+
+/** `JobType` of Msvm_StorageJob. Source: HyperV_v2, Msvm_StorageJob. */
+const TYPE = { create: 1, resize: 4, convert: 6, validate: 9 } as const;
+
+/** Methods of Msvm_ImageManagementService; those that are not here answer 32770. */
+export function imageServiceMethods(context: ServiceContext): Readonly<Record<string, MethodHandler>> {
+  return {
+    CreateVirtualHardDisk: (call) => createDisk(context, call),
+    ConvertVirtualHardDisk: (call) => convert(context, call),
+    ResizeVirtualHardDisk: (call) => resize(context, call),
+    ValidateVirtualHardDisk: (call) => validate(context, call),
+    GetVirtualHardDiskSettingData: (call) => settingData(context, call),
+    GetVirtualHardDiskState: (call) => state(context, call),
+  };
+}
+
+/** Runs deep checks, then the work, in a Msvm_StorageJob; checks are told as the host's option says. */
+async function storageJob(
+  context: ServiceContext,
+  request: { caption: string; jobType: number },
+  check: () => Promise<void>,
+  work: (control: JobControl) => Promise<void>,
+): Promise<InvokeResult> {
+  const className = 'Msvm_StorageJob' as const;
+  try {
+    await check();
+  } catch (error) {
+    return refusal(context, error, { ...request, className });
+  }
+  return jobStarted(context.jobs.start({ ...request, className, affects: [], cancellable: true, work }));
+}
+
+async function createDisk(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const wish = diskWish(call.instance('VirtualDiskSettingData', 'Msvm_VirtualHardDiskSettingData'));
+  refuseShape(
+    context.host,
+    'create-differencing-with-size',
+    wish.type === 'differencing' && wish.virtualSize !== 0,
+  );
+  const local = context.host.paths.toLocal(wish.path);
+  return await storageJob(
+    context,
+    { caption: 'Creating Virtual Hard Disk', jobType: TYPE.create },
+    () => diskErrors(wish.path, () => checkNewDisk(context, wish, local)),
+    () => diskErrors(wish.path, () => makeDisk(context, wish, local)),
+  );
+}
+
+/** Rules H1–H6. */
+async function checkNewDisk(context: ServiceContext, wish: DiskWish, local: string): Promise<void> {
+  if (existsSync(local)) throw new HyperVError(HV.failed, `'${wish.path}': The file exists (0x80070050).`);
+  if (!existsSync(path.dirname(local))) {
+    throw new HyperVError(
+      HV.fileNotFound,
+      `'${wish.path}': The system cannot find the path specified (0x80070003).`,
+    );
+  }
+  validateCreate(wish);
+  if (wish.type !== 'differencing') {
+    if (wish.parentPath !== '')
+      throw new HyperVError(HV.invalidParameter, 'Only a differencing disk has a parent.');
+    return;
+  }
+  const parent = await inspect(context.host.paths.toLocal(wish.parentPath));
+  if (parent.format !== wish.format) {
+    throw new HyperVError(HV.invalidParameter, 'A differencing disk must have the format of its parent.');
+  }
+  if (wish.virtualSize !== 0 && wish.format === 'vhd' && wish.virtualSize !== parent.virtualSize) {
+    throw new HyperVError(HV.invalidParameter, 'A differencing VHD has the size of its parent.');
+  }
+  if (wish.virtualSize !== 0 && wish.virtualSize < parent.virtualSize) {
+    throw new HyperVError(HV.invalidParameter, 'A differencing disk cannot be smaller than its parent.');
+  }
+}
+
+async function makeDisk(context: ServiceContext, wish: DiskWish, local: string): Promise<void> {
+  const options = {
+    path: local,
+    type: wish.type,
+    ...(wish.virtualSize === 0 ? {} : { virtualSize: wish.virtualSize }),
+    ...(wish.blockSize === 0 ? {} : { blockSize: wish.blockSize }),
+    ...(wish.type === 'differencing' ? { parent: parentOf(context, wish, local) } : {}),
+  };
+  if (wish.format === 'vhd') {
+    await createVhd(options);
+    return;
+  }
+  const sectors = {
+    ...(wish.logicalSectorSize === 0 ? {} : { logicalSectorSize: wish.logicalSectorSize }),
+    ...(wish.physicalSectorSize === 0 ? {} : { physicalSectorSize: wish.physicalSectorSize }),
+  };
+  await createVhdx({ ...options, ...sectors });
+}
+
+/** H19: the parent is stored by its absolute and its relative path. */
+function parentOf(
+  context: ServiceContext,
+  wish: DiskWish,
+  local: string,
+): { path: string; locators: { relativePath: string; absoluteWin32Path: string } } {
+  const parent = context.host.paths.toLocal(wish.parentPath);
+  const absolute = context.host.paths.toWindows(parent);
+  const relative = path.win32.relative(path.win32.dirname(context.host.paths.toWindows(local)), absolute);
+  return {
+    path: parent,
+    locators: {
+      relativePath: relative.startsWith('..') ? relative : `.\\${relative}`,
+      absoluteWin32Path: absolute,
+    },
+  };
+}
+
+async function convert(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const source = call.text('SourcePath');
+  const wish = diskWish(call.instance('VirtualDiskSettingData', 'Msvm_VirtualHardDiskSettingData'));
+  if (wish.type === 'differencing') {
+    throw new HyperVError(HV.notSupported, 'Converting into a differencing disk is not supported.', {
+      direct: true,
+    });
+  }
+  const type = wish.type;
+  const [from, to] = [context.host.paths.toLocal(source), context.host.paths.toLocal(wish.path)];
+  return await storageJob(
+    context,
+    { caption: 'Converting Virtual Hard Disk', jobType: TYPE.convert },
+    () =>
+      diskErrors(source, async () => {
+        if (existsSync(to)) throw new HyperVError(HV.failed, `'${wish.path}': The file exists (0x80070050).`);
+        requireUnused(context, from, source);
+        const info = await inspect(from);
+        validateCreate({ ...wish, virtualSize: info.virtualSize });
+      }),
+    (control) =>
+      diskErrors(source, () =>
+        convertDisk(
+          { path: from, resolveParent: parentResolver(context.host) },
+          {
+            path: to,
+            format: wish.format,
+            type,
+            ...(wish.blockSize === 0 ? {} : { blockSize: wish.blockSize }),
+            ...(wish.logicalSectorSize === 0 ? {} : { logicalSectorSize: wish.logicalSectorSize }),
+          },
+          { signal: control.signal },
+        ),
+      ),
+  );
+}
+
+async function resize(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const file = call.text('Path');
+  const wanted = call.number('MaxInternalSize');
+  const local = context.host.paths.toLocal(file);
+  return await storageJob(
+    context,
+    { caption: 'Resizing Virtual Hard Disk', jobType: TYPE.resize },
+    () =>
+      diskErrors(file, async () => {
+        checkResize(await inspect(local), wanted, context.machines.usersOf(local));
+      }),
+    () => diskErrors(file, () => resizeFile(context, file, local, wanted)),
+  );
+}
+
+/** Rules H3, H7–H10. */
+function checkResize(info: DiskInfo, wanted: number, users: readonly FileUse[]): void {
+  if (info.format === 'vhd' && info.type === 'differencing') {
+    throw new HyperVError(HV.invalidParameter, 'A differencing VHD cannot be resized.'); // H9
+  }
+  if (info.format === 'vhd' && wanted < info.virtualSize) {
+    throw new HyperVError(HV.invalidParameter, 'A VHD cannot be made smaller.'); // H7
+  }
+  validateCreate({
+    format: info.format,
+    type: info.type,
+    virtualSize: wanted,
+    logicalSectorSize: info.logicalSectorSize,
+    physicalSectorSize: info.physicalSectorSize,
+  });
+  const [user] = users;
+  if (user === undefined) return;
+  if (info.format === 'vhd' || user.bus === 'ide') {
+    throw new HyperVError(
+      HV.inUse,
+      'Only a VHDX on a SCSI controller can be resized while its virtual machine runs.',
+    ); // H10
+  }
+  if (wanted < info.virtualSize || users.length > 1) {
+    throw new HyperVError(HV.inUse, 'The disk of a running virtual machine can only be made larger here.');
+  }
+}
+
+async function resizeFile(
+  context: ServiceContext,
+  file: string,
+  local: string,
+  wanted: number,
+): Promise<void> {
+  const [user] = context.machines.usersOf(local);
+  if (user !== undefined) {
+    const { logicalSectorSize } = await inspect(local);
+    const size = Math.ceil(wanted / logicalSectorSize) * logicalSectorSize;
+    // The engine holds the file open: it makes it larger and tells the guest.
+    await engineErrors(() => context.engine.refreshDriveSize(user.machineId, user.driveId, size));
+    return;
+  }
+  const disk = await openDisk(local, { resolveParent: parentResolver(context.host) });
+  try {
+    const size = Math.ceil(wanted / disk.logicalSectorSize) * disk.logicalSectorSize;
+    if (size < disk.virtualSize) {
+      const least = await smallestSize(disk);
+      if (size < least) {
+        throw new HyperVError(HV.invalidParameter, `'${file}' cannot be smaller than ${least} bytes.`); // H8
+      }
+    }
+    await disk.resize(size);
+    await disk.flush();
+  } finally {
+    await disk.close();
+  }
+}
+
+async function validate(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const file = call.text('Path');
+  const local = context.host.paths.toLocal(file);
+  return await storageJob(
+    context,
+    { caption: 'Validating Virtual Hard Disk', jobType: TYPE.validate },
+    () => Promise.resolve(),
+    () =>
+      diskErrors(file, async () => {
+        const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host) });
+        await disk.close();
+      }),
+  );
+}
+
+async function settingData(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const file = call.text('Path');
+  const info = await diskErrors(file, () => inspect(context.host.paths.toLocal(file)));
+  return completed({ SettingData: diskSettings(context.host, file, info) });
+}
+
+async function state(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
+  const file = call.text('Path');
+  const local = context.host.paths.toLocal(file);
+  const inUse = context.machines.usersOf(local).length > 0;
+  const info = await diskErrors(file, () => inspect(local));
+  const least = inUse ? null : await diskErrors(file, () => leastSize(context, local, info));
+  const told = v2('Msvm_VirtualHardDiskState', {
+    FileSize: BigInt(info.fileSize),
+    InUse: inUse,
+    MinInternalSize: least === null ? null : BigInt(least),
+    PhysicalSectorSize: info.physicalSectorSize,
+    Alignment: 0,
+    FragmentationPercentage: null,
+    Timestamp: dateTime(statSync(local).mtime),
+  });
+  return completed({ State: told });
+}
+
+async function leastSize(context: ServiceContext, local: string, info: DiskInfo): Promise<number> {
+  // H7: only a VHDX can be made smaller.
+  if (info.format === 'vhd') return info.virtualSize;
+  const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host) });
+  try {
+    return await smallestSize(disk);
+  } finally {
+    await disk.close();
+  }
+}
+
+/** H11. */
+function requireUnused(context: ServiceContext, local: string, file: string): void {
+  if (context.machines.usersOf(local).some((use) => !use.readOnly)) {
+    throw new HyperVError(
+      HV.inUse,
+      `The process cannot access the file because it is being used by another process: '${file}' (0x80070020).`,
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import type { CimInstance, Schema } from '@nova-hyperv/wsman';
+import { damaged } from '../state-files.js';
+import type { StateFiles } from '../state-files.js';
+import { typedInstance } from '../store/typing.js';
+import { STATE, idOf, settingsId } from './model.js';
+import type { Machine } from './model.js';
+
+const FORMAT = 1;
+
+interface MachineFile {
+  readonly format: typeof FORMAT;
+  readonly id: string;
+  readonly settings: CimInstance;
+  readonly resources: readonly CimInstance[];
+  readonly lastStateChange: string | null;
+  readonly lastConfigurationChange: string;
+  readonly wasRunning: boolean;
+}
+
+export function saveMachine(files: StateFiles, machine: Machine): void {
+  const content: MachineFile = {
+    format: FORMAT,
+    id: machine.id,
+    settings: machine.settings,
+    resources: [...machine.resources.values()],
+    lastStateChange: machine.lastStateChange,
+    lastConfigurationChange: machine.lastConfigurationChange,
+    wasRunning: machine.wasRunning,
+  };
+  files.write(machine.id, content);
+}
+
+/** All machines of the folder, off; what still runs is told by the engine. Throws EMULATOR_STATE for a damaged file. */
+export function loadMachines(files: StateFiles, schema: Schema): readonly Machine[] {
+  return files.names().map((name) => machineFrom(files, name, schema));
+}
+
+function machineFrom(files: StateFiles, name: string, schema: Schema): Machine {
+  const content = files.read(name);
+  const fail = (why: string, cause?: unknown): never => {
+    throw damaged(`${files.folder}/${name}.json`, why, cause);
+  };
+  if (!isMachineFile(content)) return fail('it does not describe a virtual machine');
+  if (content.id !== name) return fail(`it describes ${content.id}`);
+  try {
+    const settings = typedInstance(schema, content.settings);
+    const resources = content.resources.map((resource) => typedInstance(schema, resource));
+    const prefix = `${settingsId(content.id)}\\`.toLowerCase();
+    if (
+      idOf(settings) !== settingsId(content.id) ||
+      resources.some((resource) => !idOf(resource).toLowerCase().startsWith(prefix))
+    ) {
+      return fail('it holds settings of another virtual machine');
+    }
+    return {
+      id: content.id,
+      settings,
+      resources: new Map(resources.map((resource) => [idOf(resource).toLowerCase(), resource])),
+      enabledState: STATE.off,
+      requestedState: 5,
+      lastStateChange: content.lastStateChange,
+      lastConfigurationChange: content.lastConfigurationChange,
+      startedAt: null,
+      wasRunning: content.wasRunning,
+    };
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : 'its settings cannot be read', error);
+  }
+}
+
+function isMachineFile(content: unknown): content is MachineFile {
+  if (typeof content !== 'object' || content === null) return false;
+  const file = content as Partial<Record<keyof MachineFile, unknown>>;
+  return (
+    file.format === FORMAT &&
+    typeof file.id === 'string' &&
+    isInstanceLike(file.settings) &&
+    Array.isArray(file.resources) &&
+    file.resources.every(isInstanceLike) &&
+    (file.lastStateChange === null || typeof file.lastStateChange === 'string') &&
+    typeof file.lastConfigurationChange === 'string' &&
+    typeof file.wasRunning === 'boolean'
+  );
+}
+
+function isInstanceLike(value: unknown): value is CimInstance {
+  if (typeof value !== 'object' || value === null) return false;
+  const instance = value as Partial<CimInstance>;
+  return (
+    instance.kind === 'instance' &&
+    typeof instance.className === 'string' &&
+    typeof instance.properties === 'object' &&
+    instance.properties !== null
+  );
+}

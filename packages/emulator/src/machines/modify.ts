@@ -1,0 +1,264 @@
+import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
+import { isTrue, numberOf, sameValue, textOf, textsOf } from '../cim.js';
+import { HV, HyperVError } from '../errors.js';
+import { checkFile, macAddress, switchPaths } from './add.js';
+import { isKind, kindOf } from './kinds.js';
+import type { KindName } from './kinds.js';
+import { STATE, changed, generationOf, idOf, parentOf, resourceById, withResource } from './model.js';
+import type { Machine } from './model.js';
+import type { RuleHost } from './rules.js';
+import { checkStorage } from './storage-rules.js';
+
+export interface Modified {
+  readonly machine: Machine;
+  readonly modified: CimInstance;
+}
+
+type Changes = Record<string, CimValue>;
+type ModifyRule = (machine: Machine, before: CimInstance, changes: Changes, host: RuleHost) => Changes;
+
+/** One element of ModifyResourceSettings: InstanceID identifies (R8), null keeps (V7). */
+export function modifyResource(machine: Machine, wanted: CimInstance, host: RuleHost): Modified {
+  const id = textOf(wanted.properties['InstanceID']);
+  const before = resourceById(machine, id);
+  if (before === undefined || before.className !== wanted.className) {
+    throw new HyperVError(HV.invalidParameter, `There is no ${wanted.className} with InstanceID '${id}'.`);
+  }
+  if (
+    ![STATE.off, STATE.running, STATE.paused, STATE.saved].some((state) => state === machine.enabledState)
+  ) {
+    throw new HyperVError(
+      HV.invalidState,
+      'Resources cannot be changed in the present state of the virtual machine.',
+    );
+  }
+  const changes: Changes = {};
+  for (const [name, value] of Object.entries(wanted.properties)) {
+    if (value !== null && name !== 'InstanceID' && !sameValue(value, before.properties[name] ?? null))
+      changes[name] = value;
+  }
+  const rule = RULES[kindOf(before)?.name ?? 'keyboard'];
+  const kept = rule === undefined ? onlyNames(before, changes) : rule(machine, before, changes, host);
+  const modified = changed(before, kept);
+  return { machine: withResource(machine, modified), modified };
+}
+
+const RULES: Partial<Record<KindName, ModifyRule>> = {
+  memory: modifyMemory,
+  processor: modifyProcessor,
+  'hard-disk': modifyMedium,
+  'dvd-disk': modifyMedium,
+  'disk-drive': modifyDrive,
+  'dvd-drive': modifyDrive,
+  'synthetic-nic': modifyNic,
+  'legacy-nic': modifyNic,
+  connection: modifyConnection,
+  'serial-port': modifySerialPort,
+  's3-display': (_machine, before, changes) => accept(before, changes, ['ElementName', 'Address']),
+  'synthetic-display': (_machine, before, changes) =>
+    accept(before, changes, ['ElementName', 'ResolutionType', 'HorizontalResolution', 'VerticalResolution']),
+};
+
+function onlyNames(before: CimInstance, changes: Changes): Changes {
+  return accept(before, changes, ['ElementName']);
+}
+
+/** Passes the named changes and refuses others: a value that is not writable is never silently dropped. */
+function accept(before: CimInstance, changes: Changes, names: readonly string[]): Changes {
+  const other = Object.keys(changes).find((name) => !names.includes(name));
+  if (other === undefined) return changes;
+  throw new HyperVError(HV.invalidParameter, `The property ${other} of '${idOf(before)}' cannot be changed.`);
+}
+
+function requireOff(machine: Machine, what: string): void {
+  if (machine.enabledState !== STATE.off) {
+    throw new HyperVError(HV.invalidState, `${what} can be changed only while the virtual machine is off.`);
+  }
+}
+
+const MEMORY = [
+  'ElementName',
+  'VirtualQuantity',
+  'Reservation',
+  'Limit',
+  'Weight',
+  'DynamicMemoryEnabled',
+  'TargetMemoryBuffer',
+  'MaxMemoryBlocksPerNumaNode',
+  'HugePagesEnabled',
+  'SgxSize',
+  'SgxEnabled',
+  'PoolID',
+];
+const RUNNING_MEMORY = new Set(['Weight', 'TargetMemoryBuffer', 'ElementName', 'Limit', 'Reservation']);
+const SMALLEST_MEMORY = 32;
+
+/** Rules M1–M3, M6, M7, M9. Hot resizing of memory (M5) is refused: the guests' engine cannot. */
+function modifyMemory(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
+  accept(before, changes, MEMORY);
+  const after = changed(before, changes).properties;
+  const isDynamic = isTrue(after['DynamicMemoryEnabled']);
+  const running = machine.enabledState !== STATE.off;
+  if (running && Object.keys(changes).some((name) => !RUNNING_MEMORY.has(name)))
+    requireOff(machine, 'Memory');
+  const quantity = numberOf(after['VirtualQuantity']);
+  const most = host.release.maximumMemoryMb[generationOf(machine)];
+  if (quantity < SMALLEST_MEMORY || quantity > most) {
+    throw new HyperVError(HV.invalidParameter, `Memory must lie between ${SMALLEST_MEMORY} and ${most} MB.`);
+  }
+  const buffer = numberOf(after['TargetMemoryBuffer']);
+  if (buffer < 5 || buffer > 2000)
+    throw new HyperVError(HV.invalidParameter, 'TargetMemoryBuffer must lie between 5 and 2000.');
+  if (numberOf(after['Weight']) > 10_000)
+    throw new HyperVError(HV.invalidParameter, 'Weight is at most 10000.');
+  const perNode = numberOf(after['MaxMemoryBlocksPerNumaNode']);
+  if (changes['MaxMemoryBlocksPerNumaNode'] !== undefined && (perNode < 8 || perNode % 2 !== 0)) {
+    throw new HyperVError(HV.invalidParameter, 'MaxMemoryBlocksPerNumaNode must be even and at least 8.');
+  }
+  if (!isDynamic) return changes;
+  const [reservation, limit] = [numberOf(after['Reservation']), numberOf(after['Limit'])];
+  if (reservation > quantity || quantity > limit) {
+    throw new HyperVError(
+      HV.invalidParameter,
+      'Dynamic memory needs Reservation <= VirtualQuantity <= Limit.',
+    );
+  }
+  if ([reservation, quantity, limit].some((value) => value % 2 !== 0)) {
+    throw new HyperVError(HV.invalidParameter, 'Dynamic memory sizes must be multiples of 2 MB.');
+  }
+  return changes;
+}
+
+const PROCESSOR = [
+  'ElementName',
+  'VirtualQuantity',
+  'Reservation',
+  'Limit',
+  'Weight',
+  'LimitCPUID',
+  'LimitProcessorFeatures',
+  'MaxProcessorsPerNumaNode',
+  'MaxNumaNodesPerSocket',
+  'ExposeVirtualizationExtensions',
+  'HideHypervisorPresent',
+  'EnableHostResourceProtection',
+  'HwThreadsPerCore',
+  'CpuGroupId',
+  'PoolID',
+];
+const RUNNING_PROCESSOR = new Set(['Reservation', 'Limit', 'Weight', 'ElementName']);
+
+/** Rules P1–P5. */
+function modifyProcessor(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
+  accept(before, changes, PROCESSOR);
+  if (Object.keys(changes).some((name) => !RUNNING_PROCESSOR.has(name)))
+    requireOff(machine, 'Processor settings');
+  const after = changed(before, changes).properties;
+  const count = numberOf(after['VirtualQuantity']);
+  const most = Math.min(host.processors, host.release.maximumProcessors[generationOf(machine)]);
+  if (count < 1 || count > most) {
+    throw new HyperVError(HV.invalidParameter, `The number of processors must lie between 1 and ${most}.`);
+  }
+  const [reservation, limit] = [numberOf(after['Reservation']), numberOf(after['Limit'])];
+  if (limit > 100_000 || reservation > limit) {
+    throw new HyperVError(HV.invalidParameter, 'Processor Reservation <= Limit <= 100000 is needed.');
+  }
+  if (numberOf(after['Weight']) > 10_000)
+    throw new HyperVError(HV.invalidParameter, 'Weight is at most 10000.');
+  return changes;
+}
+
+/** Another file in the drive, or limits of the one that is in it. */
+function modifyMedium(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
+  accept(before, changes, [
+    'ElementName',
+    'HostResource',
+    'IOPSLimit',
+    'IOPSReservation',
+    'CachingMode',
+    'Weight',
+    'IgnoreFlushes',
+    'WriteHardeningMethod',
+    'StorageQoSPolicyID',
+    'PoolID',
+  ]);
+  if (changes['HostResource'] !== undefined) {
+    const isDvd = isKind(before, 'dvd-disk');
+    const controller = resourceById(
+      machine,
+      parentOf(resourceById(machine, parentOf(before) ?? '') ?? before) ?? '',
+    );
+    const onScsi = controller !== undefined && isKind(controller, 'scsi-controller');
+    // C4: media of a DVD drive and files on SCSI may be swapped while the machine runs.
+    if (!isDvd && !onScsi && machine.enabledState !== STATE.saved)
+      requireOff(machine, 'The file of an IDE disk');
+    changes['HostResource'] = [checkFile(changed(before, changes), host, isDvd ? 'dvd-disk' : 'hard-disk')];
+  }
+  checkStorage(changed(before, changes));
+  return changes;
+}
+
+/** Moving a drive to another slot (R10) is refused: remove it and add another. */
+function modifyDrive(machine: Machine, before: CimInstance, changes: Changes): Changes {
+  accept(before, changes, ['ElementName', 'PoolID']);
+  if (Object.keys(changes).length > 0 && machine.enabledState === STATE.saved) requireOff(machine, 'A drive');
+  return changes;
+}
+
+function modifyNic(machine: Machine, before: CimInstance, changes: Changes): Changes {
+  accept(before, changes, [
+    'ElementName',
+    'Address',
+    'StaticMacAddress',
+    'ClusterMonitored',
+    'DeviceNamingEnabled',
+    'AllowPacketDirect',
+    'VirtualSystemIdentifiers',
+    'PoolID',
+  ]);
+  if (changes['Address'] === undefined && changes['StaticMacAddress'] === undefined) return changes;
+  requireOff(machine, 'The MAC address');
+  return { ...changes, ...macAddress(changed(before, changes)) };
+}
+
+function modifyConnection(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
+  accept(before, changes, [
+    'ElementName',
+    'HostResource',
+    'EnabledState',
+    'CompartmentGuid',
+    'TestReplicaPoolID',
+    'TestReplicaSwitchName',
+    'RequiredFeatures',
+    'RequiredFeatureHints',
+    'PoolID',
+    'Address',
+    'LastKnownSwitchName',
+  ]);
+  if (machine.enabledState === STATE.saved) requireOff(machine, 'A connection');
+  if (changes['HostResource'] === undefined) return changes;
+  return { ...changes, HostResource: switchPaths(changes['HostResource'], host) };
+}
+
+const PIPE = /^\\\\\.\\pipe\\([^\\/:*?"<>|]{1,200})$/i;
+
+/** R11: `\\.\pipe\NAME`, or nothing. */
+function modifySerialPort(machine: Machine, before: CimInstance, changes: Changes): Changes {
+  accept(before, changes, ['ElementName', 'Connection', 'DebuggerMode']);
+  const connection = changes['Connection'];
+  if (connection === undefined) return changes;
+  requireOff(machine, 'The connection of a serial port');
+  const paths = textsOf(connection);
+  if (paths.length > 1 || paths.some((path) => path !== '' && !PIPE.test(path))) {
+    throw new HyperVError(
+      HV.invalidParameter,
+      String.raw`A serial port is connected to one pipe: \\.\pipe\NAME.`,
+    );
+  }
+  return { ...changes, Connection: paths.length === 0 ? [''] : paths };
+}
+
+/** Name of the pipe that a serial port is connected to; undefined = none. */
+export function pipeOf(port: CimInstance): string | undefined {
+  return PIPE.exec(textsOf(port.properties['Connection'])[0] ?? '')?.[1];
+}

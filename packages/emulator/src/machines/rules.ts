@@ -1,0 +1,21 @@
+import type { CimInstance, CimReference, Schema } from '@nova-hyperv/wsman';
+import type { Clock } from '../clock.js';
+import type { DrivePaths } from '../paths.js';
+import type { Release } from '../releases.js';
+
+/** What the rules need to know of the host. */
+export interface RuleHost {
+  readonly name: string;
+  readonly release: Release;
+  readonly schema: Schema;
+  readonly paths: DrivePaths;
+  readonly clock: Clock;
+  readonly processors: number;
+  readonly memoryMb: number;
+  /** Call shapes that are refused. */
+  readonly refuse: ReadonlySet<string>;
+  /** A new GUID, upper case. */
+  newGuid(): string;
+  /** The virtual switch that a reference names. */
+  findSwitch(reference: CimReference): CimInstance | undefined;
+}

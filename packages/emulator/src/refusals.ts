@@ -1,0 +1,22 @@
+/**
+ * Call shapes that the emulated host can be told to refuse (option `refuse`), because nobody has proved on Windows
+ * that they work there. A client must be able to do without each of them.
+ */
+export const REFUSALS = {
+  /** DefineSystem with anything in ResourceSettings answers 32773. */
+  'define-with-resources': 'DefineSystem with resource settings',
+  /** CreateVirtualHardDisk of a differencing disk (type 4) with MaxInternalSize other than 0 answers 32773. */
+  'create-differencing-with-size': 'a differencing disk made larger than its parent in one call',
+  /** AddResourceSettings and ModifyResourceSettings with more than one element answer 32773. */
+  'add-several-resources': 'several resource settings in one call',
+  /** AddResourceSettings whose Parent names an element of the same call fails with 32773. */
+  'parent-in-same-call': 'a Parent that the same call adds',
+  /** BootSourceOrder must hold the paths exactly as the host reports them; others fail with 32773. */
+  'computed-boot-source': 'boot source paths that were not read from the host',
+  /** Memory and processor settings get InstanceIDs that cannot be known without asking. */
+  'known-setting-ids': 'InstanceIDs built from public GUIDs',
+  /** ResultingSystem, ResultingResourceSettings and the like stay empty when a job is started (rule R4). */
+  'results-with-job': 'results told together with a job',
+} as const;
+
+export type Refusal = keyof typeof REFUSALS;
