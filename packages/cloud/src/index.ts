@@ -1,4 +1,6 @@
 export * from './kernel/service.js';
 export * from './kernel/errors.js';
-export * from './kernel/sqlite.js';
+export { DatabaseError } from './kernel/sqlite.js';
+export * from './kernel/client-config.js';
 export * from './create-cloud.js';
+export * from './compute/index.js';

@@ -1,1 +1,23 @@
 export * from './ports.js';
+export * from './errors.js';
+export { systemClock, type Clock } from './util/clock.js';
+export * from './rest/rest-error.js';
+export { segment, type CallOptions, type RestClientOptions, type TokenSource } from './rest/rest-client.js';
+export * from './rest/glance.js';
+export { ImageDownloadError, type ImageDownloadErrorCode } from './rest/glance-download.js';
+export * from './rest/neutron.js';
+export * from './rest/placement.js';
+export * from './rest/clients.js';
+export * from './config.js';
+export type { ComputePorts } from './manager/context.js';
+export {
+  createComputeManager,
+  type ComputeManager,
+  type ComputeManagerOptions,
+} from './manager/compute-manager.js';
+export {
+  createMemoryInstanceStore,
+  createMemoryServiceStore,
+  type MemoryInstanceStore,
+  type MemoryServiceStore,
+} from './testing/memory-stores.js';

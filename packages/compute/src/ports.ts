@@ -2,13 +2,34 @@ import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
 
 /** nova/compute/vm_states.py */
 export type VmState =
-  | 'active' | 'building' | 'paused' | 'suspended' | 'stopped' | 'rescued' | 'resized' | 'soft-delete' | 'deleted' | 'error' | 'shelved' | 'shelved_offloaded';
+  | 'active'
+  | 'building'
+  | 'paused'
+  | 'suspended'
+  | 'stopped'
+  | 'rescued'
+  | 'resized'
+  | 'soft-delete'
+  | 'deleted'
+  | 'error'
+  | 'shelved'
+  | 'shelved_offloaded';
 
 /** nova/compute/task_states.py, as far as operations are served. */
 export type TaskState =
-  | 'scheduling' | 'block_device_mapping' | 'networking' | 'spawning'
-  | 'powering-off' | 'powering-on' | 'deleting'
-  | 'rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard'
+  | 'scheduling'
+  | 'block_device_mapping'
+  | 'networking'
+  | 'spawning'
+  | 'powering-off'
+  | 'powering-on'
+  | 'deleting'
+  | 'rebooting'
+  | 'reboot_pending'
+  | 'reboot_started'
+  | 'rebooting_hard'
+  | 'reboot_pending_hard'
+  | 'reboot_started_hard'
   | null;
 
 /** An instance as the control plane keeps it: Nova's Instance object, in camel case. */
@@ -47,7 +68,19 @@ export interface InstanceRecord {
 }
 
 export type InstanceChanges = Partial<
-  Pick<InstanceRecord, 'vmState' | 'taskState' | 'powerState' | 'host' | 'node' | 'availabilityZone' | 'networkInfo' | 'systemMetadata' | 'launchedAt' | 'terminatedAt'>
+  Pick<
+    InstanceRecord,
+    | 'vmState'
+    | 'taskState'
+    | 'powerState'
+    | 'host'
+    | 'node'
+    | 'availabilityZone'
+    | 'networkInfo'
+    | 'systemMetadata'
+    | 'launchedAt'
+    | 'terminatedAt'
+  >
 >;
 
 export interface InstanceFault {
@@ -63,7 +96,9 @@ export class UnexpectedTaskStateError extends Error {
   readonly code = 'UNEXPECTED_TASK_STATE';
   readonly actual: TaskState;
   constructor(uuid: string, expected: readonly TaskState[], actual: TaskState) {
-    super(`Conflict updating instance ${uuid}. Expected task state: ${JSON.stringify(expected)}. Actual: ${String(actual)}`);
+    super(
+      `Conflict updating instance ${uuid}. Expected task state: ${JSON.stringify(expected)}. Actual: ${String(actual)}`,
+    );
     this.name = 'UnexpectedTaskStateError';
     this.actual = actual;
   }
@@ -85,7 +120,11 @@ export interface InstanceStore {
   get(uuid: string): Promise<InstanceRecord>;
   /** Instances that are not deleted and belong to the host. */
   listByHost(host: string): Promise<readonly InstanceRecord[]>;
-  save(uuid: string, changes: InstanceChanges, options?: { expectedTaskState?: readonly TaskState[] }): Promise<InstanceRecord>;
+  save(
+    uuid: string,
+    changes: InstanceChanges,
+    options?: { expectedTaskState?: readonly TaskState[] },
+  ): Promise<InstanceRecord>;
   /** Marks the instance deleted; it stays readable for administrators. */
   destroy(uuid: string): Promise<void>;
   addFault(uuid: string, fault: InstanceFault): Promise<void>;
@@ -169,11 +208,19 @@ export interface ComputeService {
   /** call: the last `tailLength` lines, or everything. */
   getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string>;
   /** cast: from Neutron through the API. */
-  externalInstanceEvent(event: { readonly name: string; readonly instanceUuid: string; readonly tag: string | null; readonly status: string }): Promise<void>;
+  externalInstanceEvent(event: {
+    readonly name: string;
+    readonly instanceUuid: string;
+    readonly tag: string | null;
+    readonly status: string;
+  }): Promise<void>;
 }
 
 /** Told when a build fails here and another host may do: the conductor's part. `tryAnother` settles when the request is taken. */
 export interface Rescheduler {
   /** `retryable: false`: the fault is the request's own; the store has the fault and the instance is in ERROR already. */
-  buildFailed(request: BuildRequest, failure: { readonly host: string; readonly message: string; readonly retryable: boolean }): Promise<void>;
+  buildFailed(
+    request: BuildRequest,
+    failure: { readonly host: string; readonly message: string; readonly retryable: boolean },
+  ): Promise<void>;
 }

@@ -53,7 +53,13 @@ export interface DiskInfo {
   readonly physicalSectorSize: number;
   /** The disk's own identifier, upper-case GUID without braces (VHD unique id; VHDX virtual disk id). */
   readonly identifier: string;
+  /** VHDX: changes with every first write after an open; what a child's `parent.identifier` must equal. */
+  readonly dataWriteIdentifier?: string;
+  /** VHDX: bytes that the log and the metadata region take; the size rule counts them. */
+  readonly logLength?: number;
+  readonly metadataLength?: number;
   readonly parent?: {
+    /** VHD: the parent's unique id. VHDX: the parent's data write identifier. */
     readonly identifier: string;
     /** In the order in which they are tried, as stored (Windows paths as a rule). */
     readonly paths: readonly string[];
@@ -66,4 +72,10 @@ export type ResolveParent = (locatorPath: string, childPath: string) => string |
 export interface OpenOptions {
   readonly readOnly?: boolean;
   readonly resolveParent?: ResolveParent;
+  /**
+   * What writes to a differencing VHDX that were not flushed are safe from. `power` (default): after a power cut every
+   * sector has its old content or a new one. `process`: that holds when only the process ends; after a power cut,
+   * sectors that were the parent's before may be zeros. Faster for many small writes. What was flushed is safe in both.
+   */
+  readonly durability?: 'power' | 'process';
 }

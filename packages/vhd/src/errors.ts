@@ -23,7 +23,11 @@ export class VhdError extends Error {
   readonly code: VhdErrorCode;
   readonly path: string | undefined;
   readonly offset: number | undefined;
-  constructor(code: VhdErrorCode, message: string, fields: { path?: string; offset?: number; cause?: unknown } = {}) {
+  constructor(
+    code: VhdErrorCode,
+    message: string,
+    fields: { path?: string; offset?: number; cause?: unknown } = {},
+  ) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
     this.name = 'VhdError';
     this.code = code;

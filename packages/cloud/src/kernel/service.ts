@@ -19,7 +19,7 @@ export interface RequestContext {
 /** What every service of the one-machine cloud is built with. */
 export interface CloudKernel {
   /** One SQLite database; each service narrows it: `kernel.db.withTables<ComputeTables>()`. */
-  readonly db: Kysely<Record<never, never>>;
+  readonly db: Kysely<object>;
   readonly log: Logger;
   readonly stateDir: string;
   /** `http://127.0.0.1:8780`, without a trailing slash; known once the server listens. */
@@ -46,6 +46,8 @@ export interface CloudService {
   readonly migrations: Readonly<Record<string, Migration>>;
   /** Adds the routes; the instance is already prefixed with `path`. */
   register(app: FastifyInstance): Promise<void>;
+  /** After all migrations and identity's first-start data, before anything listens: first-start data, and what a killed process left. */
+  prepare?(): Promise<void>;
   /** After every service listens. */
   start?(): Promise<void>;
   stop?(): Promise<void>;

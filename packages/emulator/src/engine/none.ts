@@ -60,6 +60,7 @@ class PowerStatesOnly implements NoneEngine {
   readonly #log: Logger;
   readonly #claims = new DiskClaims();
   readonly #locks = new MachineLocks();
+  #saving: Promise<void> = Promise.resolve();
   readonly #machines = new Map<string, FakeMachine>();
   readonly #listeners: ((event: MachineStopped) => void)[] = [];
   #closed = false;
@@ -312,7 +313,14 @@ class PowerStatesOnly implements NoneEngine {
     await Promise.all((machine?.pipes ?? []).map((pipe) => pipe.close()));
   }
 
-  async #save(): Promise<void> {
+  /** One after another, because all machines share the file; each writes what is true when its turn comes. */
+  #save(): Promise<void> {
+    const saved = this.#saving.then(() => this.#write());
+    this.#saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  async #write(): Promise<void> {
     const running: Record<string, SavedMachine> = {};
     for (const [id, { state, startedAt }] of this.#machines)
       running[id] = { state, startedAt: startedAt.toISOString() };
