@@ -91,6 +91,7 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
     associations,
     methods: methodTable(context),
     version: host.release.version,
+    refuse: host.refuse,
   });
   return { provider, context, paths };
 }

@@ -18,6 +18,7 @@ import { V2, instance } from './cim.js';
 import { HV, HyperVError } from './errors.js';
 import { MethodCall, returned } from './methods.js';
 import type { MethodTable } from './methods.js';
+import { UNQUERYABLE } from './refusals.js';
 import type { Associations } from './store/associations.js';
 import { parseObjectPath } from './store/object-path.js';
 import type { ObjectStore } from './store/store.js';
@@ -30,18 +31,22 @@ export class HostProvider implements WmiProvider {
   readonly #associations: Associations;
   readonly #methods: MethodTable;
   readonly #version: string;
+  readonly #refuse: ReadonlySet<string>;
 
   constructor(options: {
     store: ObjectStore;
     associations: Associations;
     methods: MethodTable;
     version: string;
+    /** Call shapes to refuse: see the documentation of the option. */
+    refuse: ReadonlySet<string>;
   }) {
     this.schema = options.store.schema;
     this.#store = options.store;
     this.#associations = options.associations;
     this.#methods = options.methods;
     this.#version = options.version;
+    this.#refuse = options.refuse;
   }
 
   identity(authenticated: boolean): Identity {
@@ -144,6 +149,10 @@ export class HostProvider implements WmiProvider {
 
   async #select(namespace: string, query: WqlSelect): Promise<readonly Found[]> {
     const def = this.#store.classOf(namespace, query.className);
+    const refusal = UNQUERYABLE[def.name];
+    if (refusal !== undefined && this.#refuse.has(refusal)) {
+      throw new WmiError(WBEM.providerNotCapable, `This host refuses the call shape '${refusal}'.`);
+    }
     const matches = compileWhere(this.schema, def, query.where);
     const wanted = query.properties === '*' ? undefined : this.#selected(def, query.properties);
     const rows = await this.#store.instances(namespace, def.name, hintOf(query.where));

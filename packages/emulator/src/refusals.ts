@@ -17,6 +17,18 @@ export const REFUSALS = {
   'known-setting-ids': 'InstanceIDs built from public GUIDs',
   /** ResultingSystem, ResultingResourceSettings and the like stay empty when a job is started (rule R4). */
   'results-with-job': 'results told together with a job',
+  /** A WQL query of CIM_SettingData fails with 0x80041024. */
+  'settings-by-base-class': 'settings of all kinds by one query of their base class',
+  /** A WQL query of CIM_ConcreteJob fails with 0x80041024. */
+  'jobs-by-base-class': 'jobs of all kinds by one query of their base class',
+  /** GetSummaryInformation without SettingData answers 32773. */
+  'summary-of-all': 'the summary of all machines in one call',
 } as const;
+
+/** Base classes that a host with this refusal answers no query of. */
+export const UNQUERYABLE: Readonly<Record<string, Refusal>> = {
+  CIM_SettingData: 'settings-by-base-class',
+  CIM_ConcreteJob: 'jobs-by-base-class',
+};
 
 export type Refusal = keyof typeof REFUSALS;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -89,10 +89,10 @@ describe('the pipe of a COM port', () => {
     const file = path.join(deep, 'console');
     const pipe = own(await PipeServer.listen(file, () => undefined));
     pipe.output(Buffer.from('deep'));
-    const { address, release } = await socketAddress(file);
-    const client = own(new PipeClient(address));
+    const way = await socketAddress(file);
+    const client = own(new PipeClient(way.address));
     await client.hear(/deep/);
-    await release();
+    await way.release();
     await pipe.close();
     expect(existsSync(file)).toBe(false);
   });
@@ -108,7 +108,6 @@ describe('the pipe of a COM port', () => {
     await new Promise<void>((resolve) => {
       dead.listen(file, resolve);
     });
-    const { rename } = await import('node:fs/promises');
     await rename(file, `${file}.kept`);
     await new Promise((resolve) => {
       dead.close(resolve);

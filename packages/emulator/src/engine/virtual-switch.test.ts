@@ -4,17 +4,19 @@ import type { SwitchPort } from './virtual-switch.js';
 
 class Listener implements SwitchPort {
   readonly heard: Buffer[] = [];
-  deliver(frame: Buffer): void {
-    this.heard.push(frame);
+  deliver(received: Buffer): void {
+    this.heard.push(received);
   }
 }
 
 const BROADCAST = 0xff;
 
+function address(last: number): number[] {
+  return last === BROADCAST ? Array<number>(6).fill(last) : [2, 0, 0, 0, 0, last];
+}
+
 /** A frame between stations 02:00:00:00:00:NN. */
 function frame(to: number, from: number): Buffer {
-  const address = (last: number): number[] =>
-    last === BROADCAST ? Array<number>(6).fill(last) : [2, 0, 0, 0, 0, last];
   return Buffer.from([...address(to), ...address(from), 0x08, 0x00, 1, 2, 3]);
 }
 

@@ -83,6 +83,26 @@ describe('how refusals are told (J1, J3)', () => {
   });
 });
 
+describe('refused shapes of reading', () => {
+  it('base classes and the summary of all are served, unless they are refused', async () => {
+    const query = (className: string): Promise<unknown> =>
+      test.client.query(V2, `SELECT * FROM ${className}`);
+    const summary = async (): Promise<number> =>
+      (await test.client.invoke(MANAGEMENT, 'GetSummaryInformation', { RequestedInformation: [1] }))
+        .returnValue;
+    test = await startTestHost();
+    await Promise.all([query('CIM_SettingData'), query('CIM_ConcreteJob')]);
+    expect(await summary()).toBe(0);
+    await test.close();
+    test = await startTestHost({
+      refuse: ['settings-by-base-class', 'jobs-by-base-class', 'summary-of-all'],
+    });
+    await expect(query('CIM_SettingData')).rejects.toMatchObject({ hresult: 0x80041024 });
+    await expect(query('CIM_ConcreteJob')).rejects.toMatchObject({ hresult: 0x80041024 });
+    expect(await summary()).toBe(32773);
+  });
+});
+
 describe('AddResourceSettings', () => {
   it('takes several elements, all or none', async () => {
     test = await startTestHost();

@@ -5,6 +5,7 @@ import { STATE, nameOf, resourcesOf, settingsId } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
 import type { MethodCall } from '../methods.js';
 import { known } from '../machines/build.js';
+import { refuseShape } from './context.js';
 import type { ServiceContext } from './context.js';
 import { systemOf } from './machine-service.js';
 import { healthOf, onTime } from './system-view.js';
@@ -57,6 +58,7 @@ const THUMBNAIL_CODES = [5, 6, 7];
 /** `Msvm_SummaryInformation` of the named machines, or of all, with what was asked for. */
 export function summaryInformation(context: ServiceContext, call: MethodCall): readonly CimInstance[] {
   const named = call.references('SettingData').map((reference) => systemOf(context, reference));
+  refuseShape(context.host, 'summary-of-all', named.length === 0);
   const codes = call.numbers('RequestedInformation').filter((code) => !THUMBNAIL_CODES.includes(code));
   const machines = named.length > 0 ? named : context.machines.all();
   return machines.map((machine) => {

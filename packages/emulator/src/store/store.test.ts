@@ -20,7 +20,13 @@ function setup(): {
 } {
   const store = new ObjectStore(loadSchema());
   const associations = new Associations(store);
-  const provider = new HostProvider({ store, associations, methods: new MethodTable(), version: '10.0' });
+  const provider = new HostProvider({
+    store,
+    associations,
+    methods: new MethodTable(),
+    version: '10.0',
+    refuse: new Set(),
+  });
   const select = async (wql: string): Promise<CimInstance[]> =>
     (await provider.query(caller, V2, parseWql(wql))).map((found) => found.instance);
   return { store, associations, select, provider };

@@ -31,7 +31,8 @@ describe('what is known of the installed QEMU', () => {
 
   it('says what to do when it is too old, is none, or does not run', async () => {
     const old = await detectQemu({ qemuBinary: await script('echo QEMU emulator version 6.2.0') });
-    expect(old).toEqual({ message: expect.stringContaining('apt-get install') as string });
+    expect(old.facts).toBeUndefined();
+    expect(old.message).toContain('apt-get install');
     expect(old.message).toContain('too old');
     expect((await detectQemu({ qemuBinary: await script('echo hello') })).message).toContain('no QEMU');
     expect((await detectQemu({ qemuBinary: '/nowhere/qemu' })).message).toContain('does not run');

@@ -26,6 +26,11 @@ function plain(fields: Partial<MachineConfig> = {}): MachineConfig {
   return machine({ generation: 1, ...fields });
 }
 
+function processOf(record: RunRecord): ProcessIdentity {
+  if (record.process === undefined) throw new Error('The record names no process.');
+  return record.process;
+}
+
 describe('the QEMU engine, with a stand-in for QEMU', () => {
   const folder = temporaryFolders();
   const engines: QemuEngine[] = [];
@@ -65,11 +70,6 @@ describe('the QEMU engine, with a stand-in for QEMU', () => {
         return record;
       },
     };
-  }
-
-  function processOf(record: RunRecord): ProcessIdentity {
-    if (record.process === undefined) throw new Error('The record names no process.');
-    return record.process;
   }
 
   async function disk(): Promise<string> {
@@ -176,9 +176,7 @@ describe('the QEMU engine, with a stand-in for QEMU', () => {
 
     const second = await test.engine();
     const adopted = await second.adopt([kept]);
-    expect(adopted).toEqual([
-      { machineId: MACHINE_ID, state: 'running', startedAt: expect.any(Date) as Date },
-    ]);
+    expect(adopted).toMatchObject([{ machineId: MACHINE_ID, state: 'running' }]);
     expect([await isAlive(running), await isAlive(unknown)]).toEqual([true, false]);
   });
 

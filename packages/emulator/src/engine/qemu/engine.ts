@@ -59,6 +59,7 @@ class RealQemuEngine implements QemuEngine {
   readonly #slots: Slots;
   readonly #machines = new Map<string, Machine>();
   readonly #listeners: ((event: MachineStopped) => void)[] = [];
+  readonly #starting = new Set<Promise<void>>();
   #closed = false;
 
   constructor(context: EngineContext, maxConcurrentBoots: number) {
@@ -87,12 +88,20 @@ class RealQemuEngine implements QemuEngine {
   async start(config: MachineConfig): Promise<void> {
     if (!isMachineId(config.id))
       throw new EngineError('FAILED', `${JSON.stringify(config.id)} is no machine id.`);
-    await this.#locks.run(config.id, async () => {
-      if (this.#closed) throw new EngineError('FAILED', 'The host is shutting down.');
-      if (this.#machines.has(config.id))
-        throw new EngineError('ALREADY_RUNNING', `Machine ${config.id} runs already.`);
-      this.#own(await this.#slots.run(() => launch(this.#context, config)));
-    });
+    const starting = this.#locks.run(config.id, () => this.#slots.run(() => this.#launch(config)));
+    this.#starting.add(starting);
+    try {
+      await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  async #launch(config: MachineConfig): Promise<void> {
+    if (this.#closed) throw new EngineError('FAILED', 'The host is shutting down.');
+    if (this.#machines.has(config.id))
+      throw new EngineError('ALREADY_RUNNING', `Machine ${config.id} runs already.`);
+    this.#own(await launch(this.#context, config));
   }
 
   turnOff(machineId: string): Promise<void> {
@@ -167,10 +176,10 @@ class RealQemuEngine implements QemuEngine {
     return { uptimeMs: Math.max(0, Date.now() - machine.startedAt.getTime()) };
   }
 
-  forget(machineId: string): Promise<void> {
+  async forget(machineId: string): Promise<void> {
     if (!isMachineId(machineId))
       throw new EngineError('FAILED', `${JSON.stringify(machineId)} is no machine id.`);
-    return this.#locks.run(machineId, async () => {
+    await this.#locks.run(machineId, async () => {
       if (this.#machines.has(machineId))
         throw new EngineError('ALREADY_RUNNING', `Machine ${machineId} runs.`);
       await rm(this.#context.records.folder(machineId), { recursive: true, force: true });
@@ -184,6 +193,7 @@ class RealQemuEngine implements QemuEngine {
   async close(guests: 'keep' | 'turn-off'): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await Promise.allSettled(this.#starting);
     const ids = [...this.#machines.keys()];
     await Promise.all(ids.map((id) => (guests === 'turn-off' ? this.turnOff(id) : this.#letGo(id))));
     // Nothing runs whose sockets the next process would look for.

@@ -122,7 +122,8 @@ describe('a generation 2 guest whose host process was killed', () => {
     await createVhdx({ path: data, type: 'dynamic', virtualSize: 32 * MIB });
     const added = drive({ id: 'scsi-0-5', slot: 5, path: data });
     await engine.attachDrive(MACHINE_ID, added);
-    await com1.command('wblk 0:0:0:5 100 written-by-the-guest');
+    await eventually('the disk', async () => (await com1.command('disks')).includes('hctl=0:0:0:5'));
+    expect(await com1.command('wblk 0:0:0:5 100 written-by-the-guest')).toContain('rc=0');
     await engine.refreshDriveSize(MACHINE_ID, 'scsi-0-5', 64 * MIB);
     const grown = await com1.command('exec sleep 1; cat /sys/bus/scsi/devices/0:0:0:5/block/*/size');
     expect(grown).toContain(String((64 * MIB) / 512));
@@ -152,7 +153,9 @@ describe('a generation 2 guest whose host process was killed', () => {
     await eventually('the drive', async () => (await com1.command('dvd')).includes('media=none'));
     await engine.attachDrive(MACHINE_ID, { ...dvd, path: iso });
     expect(await com1.command('dvd')).toContain('media=yes label=config-2');
-    await expect(engine.attachDrive(MACHINE_ID, { ...dvd, path: root })).rejects.toMatchObject({
+    await expect(
+      engine.attachDrive(MACHINE_ID, { ...dvd, path: path.join(folder, 'data.vhdx') }),
+    ).rejects.toMatchObject({
       code: 'DISK_INVALID',
     });
     await engine.attachDrive(MACHINE_ID, dvd);
@@ -164,10 +167,9 @@ describe('a generation 2 guest whose host process was killed', () => {
   it('sees a network adapter come and go', async () => {
     const nic = { id: 'n2', type: 'synthetic', mac: '00:15:5d:00:00:02' } as const;
     await engine.attachNic(MACHINE_ID, nic);
-    await com1.command('exec sleep 1');
-    expect(await com1.command('nics')).toContain('mac=00:15:5d:00:00:02');
+    await eventually('the adapter', async () => (await com1.command('nics')).includes(nic.mac));
     await engine.detachNic(MACHINE_ID, 'n2');
-    expect(await com1.command('nics')).not.toContain('mac=00:15:5d:00:00:02');
+    expect(await com1.command('nics')).not.toContain(nic.mac);
   });
 
   it('reboots by itself and goes on running', async () => {

@@ -14,13 +14,13 @@ class FakeAdapter {
   readonly #server: Server;
   #socket: Socket | undefined;
 
-  constructor(readonlyPath: string) {
+  constructor(file: string) {
     this.#server = createServer((socket) => {
       const frames = new FrameDecoder();
       this.#socket = socket;
       socket.on('error', () => socket.destroy());
       socket.on('data', (chunk: Buffer) => this.received.push(...frames.push(chunk)));
-    }).listen(readonlyPath);
+    }).listen(file);
   }
 
   get isConnected(): boolean {
@@ -57,9 +57,8 @@ describe('the cable of a network adapter', () => {
 
   it('carries frames while it is plugged, and comes back after QEMU was gone', async () => {
     const fabric = new SwitchFabric();
-    const files = ['a', 'b'].map((name) => name);
     const where = await folder();
-    const [fileA, fileB] = [path.join(where, files[0] ?? ''), path.join(where, files[1] ?? '')];
+    const [fileA, fileB] = [path.join(where, 'a'), path.join(where, 'b')];
     const a = own(new FakeAdapter(fileA));
     const firstB = new FakeAdapter(fileB);
     const [cableA, cableB] = [own(new NicCable(fileA, fabric)), own(new NicCable(fileB, fabric))];

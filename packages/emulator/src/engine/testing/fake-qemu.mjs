@@ -1,21 +1,20 @@
 // Stands in for QEMU in tests that are about the engine and not about guests: listens where it is told to and answers
 // the control protocol. Behaviour by the machine's name: `dies` ends at once, `mute` never greets, `rejects-cont`.
 import { createServer } from 'node:net';
-import { appendFileSync } from 'node:fs';
 
 const argv = process.argv.slice(2);
 if (argv[0] === '-version') {
-  console.log('QEMU emulator version 7.2.22 (fake)');
+  process.stdout.write('QEMU emulator version 7.2.22 (fake)\n');
   process.exit(0);
 }
 if (argv[0] === '-machine') {
-  console.log('pc-i440fx-7.2 Standard PC\npc-q35-7.2 Standard PC');
+  process.stdout.write('pc-i440fx-7.2 Standard PC\npc-q35-7.2 Standard PC\n');
   process.exit(0);
 }
 const valuesOf = (name) => argv.filter((_, index) => argv[index - 1] === name);
 const guest = /guest=([^,]*)/.exec(valuesOf('-name')[0])[1];
 if (guest === 'dies') {
-  console.error('qemu: cannot set up guest memory: Cannot allocate memory');
+  process.stderr.write('qemu: cannot set up guest memory: Cannot allocate memory\n');
   process.exit(1);
 }
 const chardevs = new Map(
@@ -90,8 +89,6 @@ function monitor(socket) {
 }
 
 function answer(socket, { execute, arguments: args, id }) {
-  const record = valuesOf('-fake-record')[0] ?? process.env.FAKE_QEMU_RECORD;
-  if (record) appendFileSync(record, `${JSON.stringify({ execute, args })}\n`);
   try {
     socket.write(`${JSON.stringify({ return: (answers[execute] ?? (() => ({})))(args), id })}\r\n`);
   } catch (error) {

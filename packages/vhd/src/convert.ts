@@ -1,0 +1,106 @@
+import { roundUp } from './bytes/integers.js';
+import type { Disk, DiskFormat, OpenOptions, ResolveParent } from './disk.js';
+import { createUnderName } from './io/new-file.js';
+import { openFile } from './io/random-access-file.js';
+import { openDisk } from './open.js';
+import { openRaw } from './raw-disk.js';
+import { flattenedExtents } from './segments.js';
+import type { Piece, TransferOptions } from './transfer.js';
+import { nonZeroParts, PIECE_SIZE, piecesOf, transfer } from './transfer.js';
+import { createVhd } from './vhd/create.js';
+import { createVhdx } from './vhdx/create.js';
+
+/** Extents are asked for in ranges of this size, so that their list stays short. */
+const WINDOW = 64 * PIECE_SIZE;
+
+export interface ConvertSource {
+  readonly path: string;
+  /** `raw`: take the file as it is. `disk` (default): a VHD or VHDX, told by its content. */
+  readonly as?: 'disk' | 'raw';
+  /** For a differencing disk, which is converted with all that shows through from its parents. */
+  readonly resolveParent?: ResolveParent;
+}
+
+export interface ConvertTarget {
+  readonly path: string;
+  readonly format: DiskFormat | 'raw';
+  /** Dynamic when left out. */
+  readonly type?: 'fixed' | 'dynamic';
+  readonly blockSize?: number;
+  readonly logicalSectorSize?: number;
+  readonly physicalSectorSize?: number;
+  /** At least the source's; bytes. */
+  readonly virtualSize?: number;
+  readonly identifier?: string;
+}
+
+/**
+ * Makes a disk of another form with the same content. Space that holds zeros is not taken. The target appears under
+ * its name when it is whole; the source is only read.
+ * @throws VhdError `VHD_EXISTS`, `VHD_ABORTED`, `VHD_INVALID_ARGUMENT`; what opening the source throws. No target is
+ * left then.
+ */
+export async function convertDisk(
+  source: ConvertSource,
+  target: ConvertTarget,
+  options: TransferOptions = {},
+): Promise<void> {
+  const from = await openSource(source);
+  try {
+    await createUnderName(target.path, async (temporary) => {
+      await createTarget(from, { ...target, path: temporary });
+      const to = target.format === 'raw' ? await openRaw(temporary) : await openDisk(temporary);
+      try {
+        await copyContent(from, to, options);
+        await to.flush();
+      } finally {
+        await to.close();
+      }
+    });
+  } finally {
+    await from.close();
+  }
+}
+
+function openSource(source: ConvertSource): Promise<Disk> {
+  if (source.as === 'raw') return openRaw(source.path, { readOnly: true });
+  const options: OpenOptions = {
+    readOnly: true,
+    ...(source.resolveParent === undefined ? {} : { resolveParent: source.resolveParent }),
+  };
+  return openDisk(source.path, options);
+}
+
+async function createTarget(from: Disk, target: ConvertTarget): Promise<void> {
+  const sector = target.logicalSectorSize || 512;
+  const virtualSize = roundUp(Math.max(target.virtualSize ?? 0, from.virtualSize), sector);
+  const type = target.type ?? 'dynamic';
+  const { format: _format, ...rest } = target;
+  if (target.format === 'vhdx') return createVhdx({ ...rest, type, virtualSize });
+  if (target.format === 'vhd') return createVhd({ ...rest, type, virtualSize });
+  const file = await openFile(target.path, 'create');
+  try {
+    await file.truncate(virtualSize);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes into `to`, which reads as zeros, what `from` holds. */
+async function copyContent(from: Disk, to: Disk, options: TransferOptions): Promise<void> {
+  await transfer(dataPieces(from), from.virtualSize, options, async ({ offset }, buffer) => {
+    await from.read(buffer, offset);
+    for (const part of nonZeroParts(buffer)) {
+      await to.write(buffer.subarray(part.offset, part.offset + part.length), offset + part.offset);
+    }
+  });
+}
+
+async function* dataPieces(disk: Disk): AsyncGenerator<Piece> {
+  for (let at = 0; at < disk.virtualSize; at += WINDOW) {
+    const length = Math.min(WINDOW, disk.virtualSize - at);
+    for (const extent of await flattenedExtents(disk, at, length)) {
+      if (extent.state === 'data') yield* piecesOf(extent.offset, extent.length);
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import type { Disk, DiskFormat, DiskType, Extent } from './disk.js';
+import { VhdError } from './errors.js';
+import { Mutex } from './io/locks.js';
+import type { RandomAccessFile } from './io/random-access-file.js';
+import { corrupt } from './io/random-access-file.js';
+import type { Segment } from './segments.js';
+import { readSegments, SegmentList } from './segments.js';
+import { MIB } from './bytes/integers.js';
+
+/** Zeros are written from one shared array, in pieces of its size. */
+const ZEROS = new Uint8Array(MIB);
+
+/**
+ * What all disks that live in a file share: checks of range and state, reading by segments, zeroing. A format says
+ * where bytes are (`segments`) and how they get there (`writeRange`).
+ */
+export abstract class FileDisk implements Disk {
+  abstract readonly format: DiskFormat | 'raw';
+  abstract readonly type: DiskType;
+  abstract readonly virtualSize: number;
+  abstract readonly logicalSectorSize: number;
+  abstract readonly physicalSectorSize: number;
+  abstract readonly blockSize: number;
+  readonly readOnly: boolean;
+  readonly parent?: Disk;
+  protected readonly file: RandomAccessFile;
+  readonly #resizing = new Mutex();
+  #closing: Promise<void> | undefined;
+
+  protected constructor(file: RandomAccessFile, readOnly: boolean, parent: Disk | undefined) {
+    this.file = file;
+    this.readOnly = readOnly;
+    if (parent !== undefined) this.parent = parent;
+  }
+
+  /** Covers the range in order; it lies inside the disk and is not empty. */
+  protected abstract segments(offset: number, length: number): Promise<readonly Segment[]>;
+  /**
+   * Where in the file the range lies when all of it is there, in one piece, and that can be told at once; the short
+   * way for nearly all reads and writes of a disk in use.
+   */
+  protected abstract contiguous(offset: number, length: number): number | undefined;
+  /** Writes inside the disk; not empty. */
+  protected abstract writeRange(source: Uint8Array, offset: number): Promise<void>;
+  protected abstract flushFile(): Promise<void>;
+  protected abstract grow(virtualSize: number): Promise<void>;
+  /** Leaves the file clean; the file itself is closed by the caller. */
+  protected abstract finish(): Promise<void>;
+
+  async read(target: Uint8Array, offset: number): Promise<void> {
+    this.checkRange(offset, target.length);
+    if (target.length === 0) return;
+    const place = this.contiguous(offset, target.length);
+    if (place !== undefined) {
+      const got = await this.file.read(target, place);
+      if (got !== target.length) throw corrupt(this.file.path, place + got, 'the file ends inside a block');
+      return;
+    }
+    await readSegments(this.file, this.parent, await this.segments(offset, target.length), target, offset);
+  }
+
+  async write(source: Uint8Array, offset: number): Promise<void> {
+    this.checkWritable();
+    this.checkRange(offset, source.length);
+    if (source.length > 0) await this.writeRange(source, offset);
+  }
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    this.checkWritable();
+    this.checkRange(offset, length);
+    if (length === 0) return;
+    for (const segment of await this.segments(offset, length)) {
+      if (segment.kind !== 'zero') await this.zeroSegment(segment);
+    }
+  }
+
+  /** Makes a segment that does not read as zeros for sure do so. */
+  protected async zeroSegment(segment: Segment): Promise<void> {
+    await this.writeZeroBytes(segment.offset, segment.length);
+  }
+
+  protected async writeZeroBytes(offset: number, length: number): Promise<void> {
+    for (let done = 0; done < length; done += ZEROS.length) {
+      await this.writeRange(ZEROS.subarray(0, Math.min(ZEROS.length, length - done)), offset + done);
+    }
+  }
+
+  /** Space is given back by compacting, not block by block: the bytes stay as they are. */
+  discard(offset: number, length: number): Promise<void> {
+    this.checkWritable();
+    this.checkRange(offset, length);
+    return Promise.resolve();
+  }
+
+  async extents(offset: number, length: number): Promise<readonly Extent[]> {
+    this.checkRange(offset, length);
+    if (length === 0) return [];
+    const list = new SegmentList();
+    // The virtual offset stands for the place, so that neighbours join wherever their bytes are.
+    for (const { kind, offset: at, length: size } of await this.segments(offset, length))
+      list.add(kind, at, size, at);
+    return list.segments.map(({ kind, offset: at, length: size }) => ({
+      offset: at,
+      length: size,
+      state: kind,
+    }));
+  }
+
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    if (!this.readOnly) await this.flushFile();
+  }
+
+  resize(virtualSize: number): Promise<void> {
+    return this.#resizing.run(() => this.#resizeAlone(virtualSize));
+  }
+
+  async #resizeAlone(virtualSize: number): Promise<void> {
+    this.checkWritable();
+    if (!Number.isSafeInteger(virtualSize) || virtualSize <= 0) {
+      throw new VhdError('VHD_INVALID_ARGUMENT', `${virtualSize} is not a size in bytes.`, {
+        path: this.file.path,
+      });
+    }
+    if (virtualSize < this.virtualSize) {
+      throw new VhdError(
+        'VHD_INVALID_ARGUMENT',
+        `${this.file.path} holds ${this.virtualSize} bytes and cannot be made smaller (${virtualSize}).`,
+        { path: this.file.path },
+      );
+    }
+    if (virtualSize > this.virtualSize) await this.grow(virtualSize);
+  }
+
+  /** Closes the parents too. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    try {
+      if (!this.readOnly) await this.finish();
+    } finally {
+      await this.file.close();
+      await this.parent?.close();
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) {
+      throw new VhdError('VHD_INVALID_ARGUMENT', `${this.file.path} was closed.`, { path: this.file.path });
+    }
+  }
+
+  protected checkWritable(): void {
+    this.#checkOpen();
+    if (this.readOnly) {
+      throw new VhdError('VHD_READ_ONLY', `${this.file.path} was opened read-only.`, {
+        path: this.file.path,
+      });
+    }
+  }
+
+  protected checkRange(offset: number, length: number): void {
+    this.#checkOpen();
+    const fits =
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset + length <= this.virtualSize;
+    if (!fits) {
+      throw new VhdError(
+        'VHD_OUT_OF_RANGE',
+        `Bytes ${offset} to ${offset + length} are not inside ${this.file.path}, which holds ${this.virtualSize}.`,
+        { path: this.file.path },
+      );
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Disk, ResolveParent } from './disk.js';
+import { VhdError } from './errors.js';
+import type { RandomAccessFile } from './io/random-access-file.js';
+import { openFile } from './io/random-access-file.js';
+import { VhdDisk } from './vhd/vhd-disk.js';
+import { VhdxDisk } from './vhdx/vhdx-disk.js';
+
+/**
+ * Opens the parent of a differencing disk: the first of the child's locators that the caller resolves to a file that
+ * is there. No path out of a disk file is ever opened without having been resolved.
+ * @throws VhdError `VHD_PARENT_MISSING`, `VHD_PARENT_MISMATCH`
+ */
+export async function openParent(
+  childPath: string,
+  paths: readonly string[],
+  identifiers: readonly string[],
+  resolve: ResolveParent | undefined,
+  open: (file: RandomAccessFile) => Promise<Disk>,
+): Promise<Disk> {
+  for (const locatorPath of paths) {
+    const candidate = resolve?.(locatorPath, childPath);
+    if (candidate === undefined) continue;
+    const file = await openIfThere(candidate);
+    if (file === undefined) continue;
+    const parent = await open(file);
+    const identifier = identifierOf(parent);
+    if (identifier !== undefined && identifiers.includes(identifier)) return parent;
+    await parent.close();
+    throw new VhdError(
+      'VHD_PARENT_MISMATCH',
+      `${candidate} is not the disk that ${childPath} was made from: it has the identifier ${identifier ?? 'of none'}, ` +
+        `the child expects ${identifiers.join(' or ')}. It was written to, or replaced, after the child was made.`,
+      { path: candidate },
+    );
+  }
+  throw new VhdError(
+    'VHD_PARENT_MISSING',
+    `The parent of ${childPath} was not found; tried ${paths.map((each) => JSON.stringify(each)).join(', ') || 'no path'}.`,
+    { path: childPath },
+  );
+}
+
+async function openIfThere(path: string): Promise<RandomAccessFile | undefined> {
+  try {
+    return await openFile(path, 'read');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}
+
+/** What a child names its parent by: VHDX the data write GUID, VHD the unique id. */
+function identifierOf(disk: Disk): string | undefined {
+  if (disk instanceof VhdxDisk) return disk.dataWriteGuid;
+  return disk instanceof VhdDisk ? disk.uniqueId : undefined;
+}

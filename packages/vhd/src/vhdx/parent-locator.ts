@@ -1,0 +1,71 @@
+import { guidFromBytes, guidToBytes } from '../bytes/guid.js';
+import { VhdError } from '../errors.js';
+import { corrupt } from '../io/random-access-file.js';
+
+/** MS-VHDX 2.6.2.6.1: the only locator type that is defined, a parent that is a VHDX file. */
+const VHDX_LOCATOR_TYPE = 'B04AEFB7-D19E-4A81-B789-25B8E9445913';
+const HEADER_SIZE = 20;
+const ENTRY_SIZE = 12;
+
+/** MS-VHDX 2.6.2.6.3. Keys and values of the locator; `parent_linkage` in braces as stored. */
+export type ParentLocator = ReadonlyMap<string, string>;
+
+/** The path keys in the order in which the specification has them tried. */
+export const LOCATOR_PATH_KEYS = ['relative_path', 'volume_path', 'absolute_win32_path'] as const;
+
+export function encodeParentLocator(locator: ParentLocator): Buffer {
+  const table = Buffer.alloc(HEADER_SIZE + locator.size * ENTRY_SIZE);
+  guidToBytes(VHDX_LOCATOR_TYPE).copy(table, 0);
+  table.writeUInt16LE(locator.size, 18);
+  const parts: Buffer[] = [table];
+  let end = table.length;
+  let at = HEADER_SIZE;
+  for (const [key, value] of locator) {
+    const keyBytes = Buffer.from(key, 'utf16le');
+    const valueBytes = Buffer.from(value, 'utf16le');
+    if (keyBytes.length > 0xffff || valueBytes.length > 0xffff) {
+      throw new VhdError(
+        'VHD_INVALID_ARGUMENT',
+        `The parent locator ${key} is longer than 32767 characters.`,
+      );
+    }
+    table.writeUInt32LE(end, at);
+    table.writeUInt32LE(end + keyBytes.length, at + 4);
+    table.writeUInt16LE(keyBytes.length, at + 8);
+    table.writeUInt16LE(valueBytes.length, at + 10);
+    parts.push(keyBytes, valueBytes);
+    end += keyBytes.length + valueBytes.length;
+    at += ENTRY_SIZE;
+  }
+  return Buffer.concat(parts);
+}
+
+/** @throws VhdError `VHD_CORRUPT`; `VHD_UNSUPPORTED` for another locator type. `offset` is where `bytes` came from. */
+export function decodeParentLocator(bytes: Buffer, path: string, offset: number): ParentLocator {
+  if (bytes.length < HEADER_SIZE) throw corrupt(path, offset, 'the parent locator is cut short');
+  const type = guidFromBytes(bytes);
+  if (type !== VHDX_LOCATOR_TYPE) {
+    throw new VhdError('VHD_UNSUPPORTED', `${path} has a parent locator of the unknown type ${type}.`, {
+      path,
+      offset,
+    });
+  }
+  const count = bytes.readUInt16LE(18);
+  if (HEADER_SIZE + count * ENTRY_SIZE > bytes.length)
+    throw corrupt(path, offset, 'the parent locator is cut short');
+  const text = (start: number, length: number): string => {
+    if (length % 2 !== 0 || start + length > bytes.length) {
+      throw corrupt(path, offset, 'a parent locator entry lies outside the locator');
+    }
+    return bytes.toString('utf16le', start, start + length);
+  };
+  const locator = new Map<string, string>();
+  for (let index = 0; index < count; index += 1) {
+    const at = HEADER_SIZE + index * ENTRY_SIZE;
+    const key = text(bytes.readUInt32LE(at), bytes.readUInt16LE(at + 8));
+    if (locator.has(key))
+      throw corrupt(path, offset + at, `the parent locator has ${JSON.stringify(key)} twice`);
+    locator.set(key, text(bytes.readUInt32LE(at + 4), bytes.readUInt16LE(at + 10)));
+  }
+  return locator;
+}
