@@ -42,7 +42,11 @@ export class TestCloud {
     await runOk(process.execPath, [CLI, 'down', '--state', this.state]);
   }
 
-  async running(): Promise<{ pid: number; url: string; hosts: readonly { name: string; url: string }[] }> {
+  async running(): Promise<{
+    pid: number;
+    url: string;
+    hosts: readonly { name: string; url: string; pipes: string }[];
+  }> {
     return JSON.parse(await readFile(join(this.state, 'running.json'), 'utf8')) as never;
   }
 

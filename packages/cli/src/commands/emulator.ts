@@ -78,7 +78,7 @@ async function serve(flags: EmulatorFlags): Promise<void> {
       validation: flags.validation,
       log: createLogger('stderr', flags.debug === true),
     });
-    await claim.ready({ url: host.url, hosts: [{ name: host.name, url: host.url }] });
+    await claim.ready({ url: host.url, hosts: [{ name: host.name, url: host.url, pipes: host.pipes }] });
     console.log(`${host.name} (Windows Server ${spec.release}, emulated) answers at ${host.url}`);
     console.log(`account ${flags.username}${given === undefined ? `, password ${password}` : ''}`);
     console.log(`drive C: is ${host.driveC}; pipes are sockets in ${host.pipes}`);

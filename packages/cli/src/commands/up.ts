@@ -72,7 +72,10 @@ async function up(flags: UpFlags): Promise<void> {
       log,
       onProgress,
     });
-    await claim.ready({ url: cloud.url, hosts: cloud.hosts.map(({ name, url }) => ({ name, url })) });
+    await claim.ready({
+      url: cloud.url,
+      hosts: cloud.hosts.map(({ name, url: wsman, pipes }) => ({ name, url: wsman, pipes })),
+    });
     log.info(`ready at ${cloud.url}`);
     console.log(greeting(state, cloud.url, cloud.hosts, false));
     const signal = await stopRequested;

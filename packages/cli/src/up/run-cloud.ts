@@ -34,8 +34,8 @@ export interface UpOptions {
 
 export interface RunningCloud {
   readonly url: string;
-  /** `url` is the host's WS-Man address. */
-  readonly hosts: readonly (HostSpec & { readonly url: string })[];
+  /** `url` is the host's WS-Man address, `pipes` the folder of its pipes' sockets. */
+  readonly hosts: readonly (HostSpec & { readonly url: string; readonly pipes: string })[];
   /** What `script/down` does: takes no more requests, finishes or gives up what runs, shuts the hosts down. */
   stop(): Promise<void>;
 }
@@ -89,7 +89,10 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
     await writeClientFiles(options, cloud);
     return {
       url: cloud.url,
-      hosts: settings.hosts.map(({ name, release }, index) => ({ name, release, url: hosts[index]!.url })),
+      hosts: settings.hosts.map(({ name, release }, index) => {
+        const { url, pipes } = hosts[index]!;
+        return { name, release, url, pipes };
+      }),
       stop: () => teardown.run(),
     };
   } catch (error) {

@@ -70,8 +70,8 @@ export async function saveSettings(state: StateFolder, settings: Settings): Prom
 /** Who runs this state folder now. */
 export interface Running extends ProcessIdentity {
   readonly url?: string;
-  /** WS-Man addresses of the emulated hosts. */
-  readonly hosts?: readonly { readonly name: string; readonly url: string }[];
+  /** The emulated hosts: WS-Man address, and the folder of their pipes' sockets. */
+  readonly hosts?: readonly { readonly name: string; readonly url: string; readonly pipes: string }[];
 }
 
 /** What a folder's process tells once it is ready. */

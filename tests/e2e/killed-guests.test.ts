@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { TestCloud } from '../support/test-cloud.js';
+import { run } from '../support/run.js';
+
+const GUESTS = process.env['NOVA_HYPERV_GUESTS'] ?? '';
+let cloud: TestCloud;
+
+beforeAll(async () => {
+  cloud = await TestCloud.prepare({ engine: 'qemu', hosts: ['hv1:2019'] });
+  await cloud.up();
+});
+afterAll(() => cloud?.destroy());
+
+async function consoleLog(id: string): Promise<string> {
+  const rest = await cloud.rest();
+  const { output } = await rest.call<{ output: string }>('POST', `/compute/v2.1/servers/${id}/action`, {
+    'os-getConsoleOutput': {},
+  });
+  return output.replaceAll('\r', '');
+}
+
+/** Types a line at the guest's COM1, as anyone with the pipe may, in pieces that fit the UART's FIFO. */
+async function type(id: string, line: string): Promise<void> {
+  const { hosts } = await cloud.running();
+  const pipe = connect(join(hosts[0]!.pipes, `${id}_rw`));
+  await new Promise<void>((connected, failed) => pipe.once('connect', connected).once('error', failed));
+  for (const piece of `${line}\n`.match(/[^]{1,16}/g) ?? []) {
+    pipe.write(piece);
+    await setTimeout(30);
+  }
+  pipe.end();
+}
+
+it('guests outlive the process that is killed, with their disks and their console', async () => {
+  const rest = await cloud.rest();
+  const bytes = await readFile(join(GUESTS, 'gen2.vhdx'));
+  const image = await rest.uploadImage('gen2', 'vhdx', bytes, { hw_machine_type: 'hyperv-gen2' });
+  await rest.createServers('survivor', image, 1);
+  const [server] = await rest.waitServers(({ status }) => status === 'ACTIVE', 60_000);
+  const { id } = server!;
+  await expect.poll(() => consoleLog(id), { timeout: 120_000, interval: 500 }).toMatch(/^HVG ready/m);
+  await type(id, 'wblk 0:0:0:0 60000 before-the-kill');
+  await expect.poll(() => consoleLog(id), { timeout: 20_000 }).toMatch(/HVG done cmd=wblk rc=0/);
+
+  await cloud.kill();
+  await setTimeout(1000);
+  await cloud.up();
+
+  const again = await cloud.rest();
+  await again.waitServers(
+    ({ status, 'OS-EXT-STS:task_state': task }) => status === 'ACTIVE' && task === null,
+    30_000,
+  );
+  await type(id, 'rblk 0:0:0:0 60000');
+  await expect
+    .poll(() => consoleLog(id), { timeout: 30_000, interval: 300 })
+    .toMatch(/HVG data before-the-kill/);
+  // It went on; it did not boot again.
+  expect((await consoleLog(id)).match(/^HVG ready/gm)).toHaveLength(1);
+
+  await again.deleteServer(id);
+  await expect.poll(async () => (await again.servers()).length, { timeout: 60_000 }).toBe(0);
+  expect(await cloud.machines('hv1')).toEqual([]);
+  const { stdout } = await run('pgrep', ['-f', `qemu-system.*${cloud.state}`]);
+  expect(stdout).toBe('');
+});
