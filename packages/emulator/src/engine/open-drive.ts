@@ -6,8 +6,11 @@ import { fileError } from './disk-claims.js';
 import { EngineError } from './engine.js';
 import type { DriveConfig } from './engine.js';
 
-/** This machine's path of a Windows path in a parent locator; undefined when it is none of this host's. */
-export type ResolvePath = (windowsPath: string) => string | undefined;
+/**
+ * This machine's path of a Windows path in a parent locator; undefined when it is none of this host's. The path may be
+ * relative to the folder of the child, whose path on this machine is `childPath`.
+ */
+export type ResolvePath = (windowsPath: string, childPath: string) => string | undefined;
 
 /** Formats that are disks, and so cannot be the content of a DVD. */
 const DISK_FORMATS: ReadonlySet<string> = new Set(['vhd', 'vhdx', 'qcow', 'qcow2', 'vmdk', 'vdi']);
@@ -31,8 +34,8 @@ export async function openDriveDisk(
     const parents: string[] = [];
     disk = await openDisk(drive.path, {
       readOnly,
-      resolveParent: (windowsPath) => {
-        const local = resolvePath(windowsPath);
+      resolveParent: (windowsPath, childPath) => {
+        const local = resolvePath(windowsPath, childPath);
         if (local !== undefined) parents.push(local);
         return local;
       },

@@ -1,4 +1,4 @@
-import type { CimInstance, CimType, CimValue } from '@nova-hyperv/wsman';
+import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { V2, settingReference, textOf, v2 } from '../cim.js';
 import { formatObjectPath } from '../store/object-path.js';
 import { kind, subTypeText } from './kinds.js';
@@ -33,15 +33,7 @@ export function newResource(
   return v2(className, known(host, className, all));
 }
 
-/** Properties whose documentation page gives a type that cannot be right; the value cannot be told under it. */
-const MISTYPED: Readonly<Record<string, CimType>> = {
-  'Msvm_Memory.CreationClassName': 'uint16',
-  'Msvm_VirtualSystemMigrationService.EnabledState': 'string',
-  'Msvm_MetricService.EnabledState': 'string',
-  'Msvm_TerminalService.EnabledState': 'string',
-};
-
-/** Leaves out what the release's class does not have, and what its documentation has wrong. */
+/** Leaves out what the release's class does not have. */
 export function known(
   host: RuleHost,
   className: string,
@@ -49,10 +41,7 @@ export function known(
 ): Record<string, CimValue> {
   const def = host.schema.classOf(V2, className);
   return Object.fromEntries(
-    Object.entries(properties).filter(([name]) => {
-      const property = def?.properties.get(name);
-      return property !== undefined && MISTYPED[`${className}.${name}`] !== property.type;
-    }),
+    Object.entries(properties).filter(([name]) => def?.properties.has(name) === true),
   );
 }
 
