@@ -1,0 +1,7 @@
+export { createNovaService, type NovaService } from './service.js';
+export type { NovaDeps } from './deps.js';
+export { DEFAULT_CONFIG, DEFAULT_QUOTAS, type NovaConfig, type QuotaName } from './config.js';
+export type * from './ports.js';
+export { createSqliteInstanceStore } from './store/instance-store.js';
+export { createSqliteServiceStore } from './store/service-store.js';
+export { COMPUTE_MIGRATIONS } from './store/migrations.js';

@@ -1,0 +1,203 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { badRequest, forbidden } from '../../kernel/errors.js';
+import { parse } from '../../kernel/validate.js';
+import { links, type Call, type Route } from '../api/call.js';
+import type { Nova } from '../deps.js';
+import { visibleFlavor } from '../flavors/routes.js';
+import type { ImageView, ResolvedNetworks } from '../ports.js';
+import { checkTraits } from '../scheduler/resources.js';
+import { findKeypair } from '../store/keypairs.js';
+import { driverFlavor, type FlavorRecord } from '../store/flavors.js';
+import { limitsOf } from '../store/quotas.js';
+import type { NewServer } from '../store/records.js';
+import type { RequestSpec } from '../store/request-specs.js';
+import { insertServers } from '../store/server-writes.js';
+import { createSchema, type ServerBody } from './create-schema.js';
+import { sanitizeHostname } from './hostname.js';
+import { checkImage, imageSystemMetadata } from './image-checks.js';
+import { resolveNetworks, resolveSecurityGroups } from './network-checks.js';
+import { resolveDestination, type Destination } from './placement-request.js';
+
+/** Most servers of one request. */
+const MAX_COUNT = 1000;
+
+/** Everything that a request asks for, checked: from here on nothing can be refused but for quota. */
+interface CheckedRequest {
+  readonly server: ServerBody;
+  readonly min: number;
+  readonly max: number;
+  readonly flavor: FlavorRecord;
+  readonly image: ImageView;
+  readonly keyData: string | null;
+  readonly networks: ResolvedNetworks;
+  readonly securityGroups: readonly string[];
+  readonly destination: Destination;
+  readonly hints: Readonly<Record<string, unknown>>;
+}
+
+function refuse(what: string): never {
+  throw badRequest(`${what} is not served by this cloud: leave it out.`);
+}
+
+/** What Nova does and this cloud does not yet: refused, never ignored. */
+function refuseUnserved(server: ServerBody): void {
+  if ((server.block_device_mapping?.length ?? 0) > 0) refuse('block_device_mapping (booting from volumes)');
+  // novaclient describes the plain image boot as a mapping as well: that one is nothing more.
+  for (const device of server.block_device_mapping_v2 ?? []) {
+    const { source_type: source, destination_type: target, boot_index: index } = device;
+    if (source !== 'image' || target !== 'local' || Number(index) !== 0) {
+      refuse('block_device_mapping_v2 (volumes and further disks)');
+    }
+  }
+  if ((server.personality?.length ?? 0) > 0)
+    refuse('personality (injected files; use user_data or a config drive)');
+  if ((server.trusted_image_certificates?.length ?? 0) > 0) refuse('trusted_image_certificates');
+  if (server.adminPass !== undefined) refuse('adminPass (use a key pair or user_data)');
+  if (server.accessIPv4 || server.accessIPv6) refuse('accessIPv4 and accessIPv6');
+}
+
+function counts(server: ServerBody): { min: number; max: number } {
+  const min = server.min_count ?? 1;
+  const max = server.max_count ?? min;
+  if (min > max) throw badRequest('min_count must be <= max_count');
+  if (max > MAX_COUNT) throw badRequest(`max_count must be <= ${MAX_COUNT}`);
+  if (max > 1 && server.hostname !== undefined) {
+    throw badRequest('Unable to allocate a single hostname to multiple instances');
+  }
+  return { min, max };
+}
+
+/** The last part of an identifier that may be a resource's address. */
+const lastPart = (reference: string): string => reference.split('/').at(-1) ?? '';
+
+async function findImage(nova: Nova, call: Call, server: ServerBody): Promise<ImageView> {
+  const id = lastPart(server.imageRef ?? '');
+  if (id === '') throw badRequest('Invalid imageRef provided.');
+  const image = await nova.images.get(id, call.token);
+  if (image === null) throw badRequest('Can not find requested image');
+  return image;
+}
+
+async function findFlavorOf(nova: Nova, call: Call, server: ServerBody): Promise<FlavorRecord> {
+  const id = lastPart(server.flavorRef);
+  try {
+    return await visibleFlavor(nova, call, id);
+  } catch {
+    throw badRequest(`Flavor ${id} could not be found.`);
+  }
+}
+
+async function findKey(nova: Nova, call: Call, keyName: string | undefined): Promise<string | null> {
+  if (keyName === undefined) return null;
+  const row = await findKeypair(nova.db, call.context.userId, keyName);
+  if (row === undefined) throw badRequest('Invalid key_name provided.');
+  return row.public_key;
+}
+
+async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
+  const body = parse(createSchema(call.version), call.body);
+  const { server } = body;
+  refuseUnserved(server);
+  const { min, max } = counts(server);
+  const destination = await resolveDestination(nova, call, server);
+  const flavor = await findFlavorOf(nova, call, server);
+  const image = await findImage(nova, call, server);
+  checkImage(image, flavor, call.context);
+  checkTraits(flavor.extraSpecs, image.properties);
+  const limit = (await limitsOf(nova.db, call.context.projectId, nova.config)).metadata_items;
+  if (limit >= 0 && Object.keys(server.metadata ?? {}).length > limit) {
+    throw forbidden(`Maximum number of metadata items exceeds ${limit}`);
+  }
+  const asker = { projectId: call.context.projectId, token: call.token };
+  return {
+    server,
+    min,
+    max,
+    flavor,
+    image,
+    destination,
+    keyData: await findKey(nova, call, server.key_name),
+    networks: await resolveNetworks(nova, asker, server.networks, max),
+    securityGroups: await resolveSecurityGroups(nova, asker, server.security_groups),
+    hints: body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {},
+  };
+}
+
+const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+/** `r-` and eight characters. */
+const newReservationId = (): string =>
+  `r-${Array.from({ length: 8 }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join('')}`;
+
+function newServer(call: Call, request: CheckedRequest, reservationId: string, index: number): NewServer {
+  const { server, flavor, image } = request;
+  const uuid = randomUUID();
+  // Several servers of one request are told apart by their number: vm-1, vm-2.
+  const displayName = request.max > 1 ? `${server.name}-${index + 1}` : server.name;
+  return {
+    uuid,
+    displayName,
+    displayDescription: call.version >= 19 ? (server.description ?? null) : displayName,
+    hostname: server.hostname ?? sanitizeHostname(displayName, `Server-${uuid}`),
+    userId: call.context.userId,
+    projectId: call.context.projectId,
+    imageRef: image.id,
+    flavor: driverFlavor(flavor),
+    keyName: server.key_name ?? null,
+    keyData: request.keyData,
+    userData: server.user_data ?? null,
+    configDrive: server.config_drive ?? false,
+    availabilityZone: request.destination.availabilityZone,
+    metadata: server.metadata ?? {},
+    systemMetadata: imageSystemMetadata(image),
+    reservationId,
+    launchIndex: index,
+    tags: [...new Set(server.tags ?? [])],
+    diskConfig: server['OS-DCF:diskConfig'] ?? 'MANUAL',
+  };
+}
+
+const newSpec = (call: Call, request: CheckedRequest, server: NewServer): RequestSpec => ({
+  instanceUuid: server.uuid,
+  requestId: call.context.requestId,
+  imageProperties: request.image.properties,
+  networks: request.networks,
+  securityGroups: request.securityGroups,
+  ...request.destination,
+  hints: request.hints,
+  attempts: 0,
+  excludedHosts: [],
+  lastError: null,
+});
+
+/** Answers when the builds are stored: from then on they survive the end of this process. */
+async function create(nova: Nova, call: Call): Promise<object> {
+  if (call.context.projectId === '')
+    throw forbidden('A token of a project is needed: log in with a project.');
+  const request = await check(nova, call);
+  const reservationId = newReservationId();
+  const wanted = Array.from({ length: request.max }, (_, index) =>
+    newServer(call, request, reservationId, index),
+  );
+  const stored = await insertServers(nova, {
+    servers: wanted,
+    minimum: request.min,
+    context: call.context,
+    spec: (server) => newSpec(call, request, server),
+  });
+  nova.wakeConductor();
+  if (request.server.return_reservation_id === true) return { reservation_id: reservationId };
+  const uuid = stored[0]?.uuid ?? '';
+  call.reply.header('Location', `${call.versionUrl}/servers/${uuid}`);
+  return {
+    server: {
+      id: uuid,
+      links: links(call, 'servers', uuid),
+      'OS-DCF:diskConfig': request.server['OS-DCF:diskConfig'] ?? 'MANUAL',
+      security_groups: request.securityGroups.map((name) => ({ name })),
+    },
+  };
+}
+
+export function registerServerCreate(route: Route, nova: Nova): void {
+  route('POST', '/servers', (call) => create(nova, call), { status: 202 });
+}

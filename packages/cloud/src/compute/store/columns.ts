@@ -1,0 +1,107 @@
+import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
+import { POWER_STATE } from '@nova-hyperv/driver';
+import type { TaskState, VmState } from '@nova-hyperv/compute';
+import { z } from 'zod';
+
+/** A row that this version cannot read: the database was damaged or edited by hand. */
+export class StoredDataError extends Error {
+  readonly code = 'STORED_DATA_INVALID';
+  constructor(what: string, cause: unknown) {
+    super(`The stored ${what} is not readable: restore the database from a backup or remove that row.`, {
+      cause,
+    });
+    this.name = 'StoredDataError';
+  }
+}
+
+const strings = z.record(z.string(), z.string());
+
+export const FLAVOR: z.ZodType<Flavor> = z.object({
+  flavorId: z.string(),
+  name: z.string(),
+  vcpus: z.number(),
+  memoryMb: z.number(),
+  rootGb: z.number(),
+  ephemeralGb: z.number(),
+  swapMb: z.number(),
+  extraSpecs: strings,
+});
+
+const VIFS: z.ZodType<readonly Vif[]> = z.array(
+  z.object({
+    portId: z.string(),
+    mac: z.string(),
+    networkId: z.string(),
+    networkLabel: z.string(),
+    vifType: z.string(),
+    mtu: z.number(),
+    active: z.boolean(),
+    fixedIps: z.array(z.object({ address: z.string(), subnetId: z.string() })),
+  }),
+);
+
+/** Reads a JSON column by its schema. @throws StoredDataError */
+export function readJson<T>(schema: z.ZodType<T>, text: string, what: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new StoredDataError(what, error);
+  }
+}
+
+export const readStrings = (text: string, what: string): Readonly<Record<string, string>> =>
+  readJson(strings, text, what);
+export const readTags = (text: string): readonly string[] =>
+  readJson(z.array(z.string()), text, 'list of tags');
+export const readFlavor = (text: string): Flavor => readJson(FLAVOR, text, 'flavor of an instance');
+export const readVifs = (text: string): readonly Vif[] =>
+  readJson(VIFS, text, 'network information of an instance');
+
+const VM_STATES: readonly VmState[] = [
+  'active',
+  'building',
+  'paused',
+  'suspended',
+  'stopped',
+  'rescued',
+  'resized',
+  'soft-delete',
+  'deleted',
+  'error',
+  'shelved',
+  'shelved_offloaded',
+];
+const TASK_STATES: readonly TaskState[] = [
+  null,
+  'scheduling',
+  'block_device_mapping',
+  'networking',
+  'spawning',
+  'powering-off',
+  'powering-on',
+  'deleting',
+  'rebooting',
+  'reboot_pending',
+  'reboot_started',
+  'rebooting_hard',
+  'reboot_pending_hard',
+  'reboot_started_hard',
+];
+
+const POWER_STATES: readonly PowerState[] = Object.values(POWER_STATE);
+
+function oneOf<T>(known: readonly T[], value: unknown, what: string): T {
+  const found = known.find((candidate) => candidate === value);
+  if (found === undefined) throw new StoredDataError(what, new Error(`unknown value ${String(value)}`));
+  return found;
+}
+
+export const readVmState = (value: string): VmState => oneOf(VM_STATES, value, 'state of an instance');
+export const readTaskState = (value: string | null): TaskState =>
+  oneOf(TASK_STATES, value, 'task state of an instance');
+export const readPowerState = (value: number): PowerState =>
+  oneOf(POWER_STATES, value, 'power state of an instance');
+
+export const flag = (value: boolean): number => (value ? 1 : 0);
+export const time = (value: Date | null): string | null => value?.toISOString() ?? null;
+export const readTime = (value: string | null): Date | null => (value === null ? null : new Date(value));

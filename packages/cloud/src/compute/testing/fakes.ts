@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import type { BuildRequest, ComputeService, InstanceStore, Rescheduler } from '@nova-hyperv/compute';
+import type {
+  Candidate,
+  CandidateQuery,
+  Claim,
+  ImageApi,
+  ImageView,
+  NetworkApi,
+  NetworkView,
+  PlacementApi,
+  PortView,
+  Resources,
+} from '../ports.js';
+
+export const IMAGE_ID = '11111111-1111-4111-8111-111111111111';
+export const NETWORK_ID = '22222222-2222-4222-8222-222222222222';
+
+export function image(changes: Partial<ImageView> = {}): ImageView {
+  return {
+    id: IMAGE_ID,
+    name: 'gen2',
+    status: 'active',
+    diskFormat: 'vhd',
+    containerFormat: 'bare',
+    sizeBytes: 1024,
+    minDiskGb: 0,
+    minRamMb: 0,
+    properties: {},
+    ...changes,
+  };
+}
+
+export class FakeImages implements ImageApi {
+  readonly images = new Map<string, ImageView>([[IMAGE_ID, image()]]);
+  get = async (imageId: string): Promise<ImageView | null> => this.images.get(imageId) ?? null;
+}
+
+export class FakeNetworks implements NetworkApi {
+  readonly list: NetworkView[] = [
+    {
+      id: NETWORK_ID,
+      name: 'private',
+      external: false,
+      adminStateUp: true,
+      projectId: 'owner',
+      shared: true,
+      subnetIds: ['subnet'],
+    },
+  ];
+  readonly allPorts: PortView[] = [];
+  networks = async (): Promise<readonly NetworkView[]> => this.list;
+  port = async (id: string): Promise<PortView | null> => this.allPorts.find((port) => port.id === id) ?? null;
+  portsOf = async (uuid: string): Promise<readonly PortView[]> =>
+    this.allPorts.filter((port) => port.deviceId === uuid);
+  deletePort = async (id: string): Promise<void> => {
+    const at = this.allPorts.findIndex((port) => port.id === id);
+    if (at >= 0) this.allPorts.splice(at, 1);
+  };
+  securityGroups = async (projectId: string) => [
+    { id: 'sg', name: 'web', description: '', projectId, rules: [] },
+  ];
+}
+
+/** Placement's arithmetic for providers without traits. */
+export class FakePlacement implements PlacementApi {
+  readonly capacity = new Map<string, Resources>();
+  readonly claims = new Map<string, Claim>();
+  /** Next requests that fail as if Placement were not there. */
+  failures = 0;
+  /** Claims that are lost to somebody else. */
+  lostRaces = 0;
+
+  #free(provider: string): Record<string, number> {
+    const free: Record<string, number> = { ...this.capacity.get(provider) };
+    for (const claim of this.claims.values()) {
+      if (claim.providerUuid !== provider) continue;
+      for (const [name, amount] of Object.entries(claim.resources)) free[name] = (free[name] ?? 0) - amount;
+    }
+    return free;
+  }
+
+  #answer(): void {
+    if (this.failures === 0) return;
+    this.failures -= 1;
+    throw new Error('Placement is away');
+  }
+
+  candidates = async ({ resources }: CandidateQuery): Promise<readonly Candidate[]> => {
+    this.#answer();
+    return [...this.capacity.keys()]
+      .map((providerUuid) => ({ providerUuid, free: this.#free(providerUuid) }))
+      .filter(({ free }) => Object.entries(resources).every(([name, amount]) => (free[name] ?? 0) >= amount));
+  };
+  claim = async (claim: Claim): Promise<boolean> => {
+    if (this.lostRaces > 0) {
+      this.lostRaces -= 1;
+      return false;
+    }
+    this.claims.set(claim.consumerUuid, claim);
+    return true;
+  };
+  release = async (consumer: string): Promise<void> => void this.claims.delete(consumer);
+  deleteProvider = async (provider: string): Promise<void> => void this.capacity.delete(provider);
+}
+
+export type BuildOutcome = 'active' | 'hang' | 'retry' | 'refuse' | 'unavailable';
+
+/** A compute service that brings instances to their states at once. */
+export class FakeCompute implements ComputeService {
+  readonly host: string;
+  readonly builds: BuildRequest[] = [];
+  readonly calls: string[] = [];
+  outcome: BuildOutcome = 'active';
+  consoleText = 'EFI: yes\r\nready\u001b[0m\n';
+  readonly #store: InstanceStore;
+  readonly #rescheduler: () => Rescheduler;
+  readonly #placement: PlacementApi;
+
+  constructor(host: string, store: InstanceStore, placement: PlacementApi, rescheduler: () => Rescheduler) {
+    this.host = host;
+    this.#store = store;
+    this.#placement = placement;
+    this.#rescheduler = rescheduler;
+  }
+
+  async buildAndRunInstance(request: BuildRequest): Promise<void> {
+    const { instanceUuid: uuid, requestId } = request;
+    if (this.outcome === 'refuse') throw new Error('no room for more builds');
+    this.builds.push(request);
+    if (this.outcome === 'hang') return;
+    if (this.outcome === 'retry') {
+      await this.#store.save(uuid, { vmState: 'building', taskState: 'scheduling', host: null, node: null });
+      setImmediate(() => {
+        void this.#rescheduler().buildFailed(request, {
+          host: this.host,
+          message: 'the host is full',
+          retryable: true,
+        });
+      });
+      return;
+    }
+    await this.#store.eventStarted(uuid, requestId, 'compute__do_build_and_run_instance', this.host);
+    await this.#store.save(uuid, {
+      vmState: 'active',
+      taskState: null,
+      powerState: 1,
+      launchedAt: new Date(),
+      networkInfo: [
+        {
+          portId: randomUUID(),
+          mac: 'fa:16:3e:00:00:01',
+          networkId: NETWORK_ID,
+          networkLabel: 'private',
+          vifType: 'hyperv',
+          mtu: 1450,
+          active: true,
+          fixedIps: [{ address: '10.0.0.5', subnetId: 'subnet' }],
+        },
+      ],
+    });
+    await this.#store.eventFinished(uuid, requestId, 'compute__do_build_and_run_instance', null);
+  }
+
+  async terminateInstance({ instanceUuid }: { readonly instanceUuid: string }): Promise<void> {
+    this.calls.push(`terminate ${instanceUuid}`);
+    await this.#placement.release(instanceUuid);
+    await this.#store.destroy(instanceUuid);
+  }
+  async startInstance({ instanceUuid }: { readonly instanceUuid: string }): Promise<void> {
+    this.calls.push('start');
+    await this.#store.save(instanceUuid, { vmState: 'active', taskState: null, powerState: 1 });
+  }
+  async stopInstance({ instanceUuid }: { readonly instanceUuid: string }): Promise<void> {
+    this.calls.push('stop');
+    await this.#store.save(instanceUuid, { vmState: 'stopped', taskState: null, powerState: 4 });
+  }
+  async rebootInstance({
+    instanceUuid,
+    rebootType,
+  }: {
+    readonly instanceUuid: string;
+    readonly rebootType: string;
+  }) {
+    this.calls.push(`reboot ${rebootType}`);
+    await this.#store.save(instanceUuid, { taskState: null });
+  }
+  getConsoleOutput = async ({ tailLength }: { readonly tailLength: number | null }): Promise<string> =>
+    tailLength === null ? this.consoleText : `last ${tailLength}`;
+  async externalInstanceEvent(event: { readonly name: string; readonly tag: string | null }): Promise<void> {
+    this.calls.push(`${event.name} ${event.tag ?? ''}`);
+  }
+}
