@@ -1,0 +1,73 @@
+import { ComputeError } from '../errors.js';
+import type { InstanceRecord } from '../ports.js';
+import type { GlanceImage } from '../rest/glance.js';
+import { isStatus } from '../rest/rest-error.js';
+import type { CallOptions } from '../rest/rest-client.js';
+import type { ComputeContext } from './context.js';
+
+/** Nova keeps an instance's image properties in its system metadata under this prefix. */
+const SHUTDOWN_TIMEOUT = 'image_os_shutdown_timeout';
+
+/** The image of a build as Glance has it now, checked for what every host would refuse. @throws ComputeError, RestError */
+export async function showBuildImage(
+  ctx: ComputeContext,
+  record: InstanceRecord,
+  call: CallOptions,
+): Promise<GlanceImage> {
+  const id = record.imageRef;
+  if (id === '') {
+    throw new ComputeError(
+      'InvalidInput',
+      'Invalid input received: an instance without an image boots from a volume, which this host does not support. Give an image.',
+    );
+  }
+  let image: GlanceImage;
+  try {
+    image = await ctx.images.show(id, call);
+  } catch (error) {
+    if (!isStatus(error, 404)) throw error;
+    throw new ComputeError('ImageNotFound', `Image ${id} could not be found.`, { cause: error });
+  }
+  if (image.status !== 'active') {
+    throw new ComputeError(
+      'ImageNotActive',
+      `Image ${id} is not active (${image.status}). Reactivate it, or upload its data.`,
+    );
+  }
+  checkFlavor(record, image);
+  return image;
+}
+
+/** nova/compute/api.py _validate_flavor_image_nostatus: the image's minima. */
+function checkFlavor(record: InstanceRecord, { meta }: GlanceImage): void {
+  const { flavor } = record;
+  if (flavor.memoryMb < meta.minRamMb) {
+    throw new ComputeError(
+      'FlavorMemoryTooSmall',
+      `Flavor's memory is too small for requested image: ${meta.id} needs ${meta.minRamMb} MB, flavor ${flavor.name} has ${flavor.memoryMb} MB.`,
+    );
+  }
+  if (flavor.rootGb > 0 && flavor.rootGb < meta.minDiskGb) {
+    throw new ComputeError(
+      'FlavorDiskSmallerThanMinDisk',
+      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${flavor.rootGb} GB, minimum size is ${meta.minDiskGb} GB.`,
+    );
+  }
+}
+
+/** System metadata with what later operations need of the image, which may be gone by then. */
+export function withImageFacts(
+  metadata: Readonly<Record<string, string>>,
+  image: GlanceImage,
+): Readonly<Record<string, string>> {
+  const timeout = image.meta.properties['os_shutdown_timeout'];
+  return timeout === undefined ? metadata : { ...metadata, [SHUTDOWN_TIMEOUT]: timeout };
+}
+
+/** How long the guest may take to shut down, seconds: the image's `os_shutdown_timeout`, else the configuration's. */
+export function shutdownTimeoutSeconds(ctx: ComputeContext, record: InstanceRecord): number {
+  const timeout = Number(record.systemMetadata[SHUTDOWN_TIMEOUT] ?? '');
+  const given =
+    record.systemMetadata[SHUTDOWN_TIMEOUT] !== undefined && Number.isFinite(timeout) && timeout >= 0;
+  return given ? timeout : ctx.config.shutdownTimeoutSeconds;
+}

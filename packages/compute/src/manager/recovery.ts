@@ -1,0 +1,200 @@
+import { POWER_STATE, type InstanceState, type PowerState } from '@nova-hyperv/driver';
+import { ComputeError } from '../errors.js';
+import type { InstanceRecord, TaskState } from '../ports.js';
+import { forEachLimited } from '../util/for-each-limited.js';
+import { newRequestId } from '../util/request-id.js';
+import { Semaphore } from '../util/semaphore.js';
+import type { ComputeContext } from './context.js';
+import { isOvertaken, recordFault } from './faults.js';
+import { shutdownTimeoutSeconds } from './image-facts.js';
+import { refOf } from './instance-view.js';
+import { rebootTasks, type PowerOperations, type RebootType } from './power.js';
+import type { Terminator } from './terminate.js';
+import { takeBack } from './undo.js';
+
+/** Instances looked after at a time: the host's management service is slow when asked for much at once. */
+const PARALLEL = 4;
+
+/** What has to be done about an instance that a killed service left. */
+export type Recovery =
+  | { readonly action: 'none' | 'delete' | 'fail-build' | 'stop' | 'start' | 'clear-task' | 'resume' }
+  | { readonly action: 'reboot'; readonly type: RebootType };
+
+const SOFT_TASKS: ReadonlySet<TaskState> = new Set(rebootTasks('SOFT'));
+const HARD_TASKS: ReadonlySet<TaskState> = new Set(rebootTasks('HARD'));
+const STARTED_TASKS: ReadonlySet<TaskState> = new Set(['reboot_started', 'reboot_started_hard']);
+const BUILD_TASKS: ReadonlySet<TaskState> = new Set([
+  'scheduling',
+  'networking',
+  'block_device_mapping',
+  'spawning',
+]);
+
+/**
+ * Nova's _init_instance as a table: what the store says, what the host has, what is to be done.
+ * @param machine the machine's power state, null when the host has none
+ */
+export function planRecovery(
+  record: Pick<InstanceRecord, 'vmState' | 'taskState' | 'powerState'>,
+  machine: PowerState | null,
+  resumeGuests: boolean,
+): Recovery {
+  const { vmState, taskState } = record;
+  if (vmState === 'deleted' || taskState === 'deleting') return { action: 'delete' };
+  if (vmState === 'building' || BUILD_TASKS.has(taskState)) return { action: 'fail-build' };
+  if (vmState === 'error') return { action: taskState === null ? 'none' : 'clear-task' };
+  if (taskState === 'powering-off') return { action: 'stop' };
+  if (taskState === 'powering-on') return { action: 'start' };
+  if (SOFT_TASKS.has(taskState) || HARD_TASKS.has(taskState)) {
+    const runs = machine === POWER_STATE.RUNNING;
+    if (STARTED_TASKS.has(taskState) && runs) return { action: 'clear-task' };
+    return { action: 'reboot', type: runs && SOFT_TASKS.has(taskState) ? 'SOFT' : 'HARD' };
+  }
+  const wasRunning = vmState === 'active' && record.powerState === POWER_STATE.RUNNING;
+  if (resumeGuests && wasRunning && machine !== null && machine !== POWER_STATE.RUNNING)
+    return { action: 'resume' };
+  return { action: 'none' };
+}
+
+/** A power operation to be done again; guests may take a minute over it, so nobody waits for it at start. */
+export interface DeferredRecovery {
+  readonly uuid: string;
+  readonly run: () => Promise<void>;
+}
+
+/**
+ * Brings every instance of the host to a rest after the service was killed: Nova's init_host. May itself be killed at any moment
+ * and be done again: the store is told last.
+ */
+export class HostRecovery {
+  readonly #ctx: ComputeContext;
+  readonly #terminator: Terminator;
+  readonly #power: PowerOperations;
+  readonly #places = new Semaphore(PARALLEL);
+
+  constructor(ctx: ComputeContext, terminator: Terminator, power: PowerOperations) {
+    this.#ctx = ctx;
+    this.#terminator = terminator;
+    this.#power = power;
+  }
+
+  /**
+   * Finishes deletions and takes interrupted builds back. One instance that cannot be brought to rest does not keep the
+   * others from it.
+   * @returns the power operations still to be done, each in its instance's queue
+   * @throws when host or store do not answer
+   */
+  async recoverInstances(): Promise<readonly DeferredRecovery[]> {
+    const { instances, driver, host, log } = this.#ctx;
+    const records = await instances.listByHost(host);
+    const machines = new Map<string, InstanceState>(
+      (await driver.listInstances()).map((machine) => [machine.uuid, machine]),
+    );
+    const deferred: DeferredRecovery[] = [];
+    await forEachLimited(records, PARALLEL, async (record) => {
+      const machine = machines.get(record.uuid)?.powerState ?? null;
+      try {
+        const run = await this.#recover(record, machine);
+        if (run !== null) deferred.push({ uuid: record.uuid, run: () => this.#bounded(run) });
+      } catch (error) {
+        const level = isOvertaken(error) ? 'info' : 'error';
+        log[level]({ err: error, instance: record.uuid }, 'an instance could not be recovered');
+      }
+    });
+    return deferred;
+  }
+
+  async #bounded(run: () => Promise<void>): Promise<void> {
+    const leave = await this.#places.acquire();
+    try {
+      await run();
+    } finally {
+      leave();
+    }
+  }
+
+  async #recover(record: InstanceRecord, machine: PowerState | null): Promise<(() => Promise<void>) | null> {
+    const recovery = planRecovery(record, machine, this.#ctx.config.resumeGuestsStateOnHostBoot);
+    if (recovery.action === 'none') return null;
+    const { vmState, taskState, uuid } = record;
+    this.#ctx.log.info(
+      { instance: uuid, vmState, taskState, machine, ...recovery },
+      'recovering an instance',
+    );
+    switch (recovery.action) {
+      case 'delete':
+        await this.#terminator.remove(record, { requestId: newRequestId() });
+        return null;
+      case 'fail-build':
+        await this.#failBuild(record);
+        return null;
+      case 'clear-task': {
+        const powerState = machine ?? POWER_STATE.NOSTATE;
+        await this.#ctx.instances.save(
+          uuid,
+          { taskState: null, powerState },
+          { expectedTaskState: [taskState] },
+        );
+        return null;
+      }
+      case 'stop':
+        return () =>
+          this.#retry(record, () => this.#power.stopNow(record, shutdownTimeoutSeconds(this.#ctx, record)));
+      case 'start':
+        return () => this.#retry(record, () => this.#power.startNow(record));
+      case 'reboot':
+        return () => this.#retry(record, () => this.#power.rebootNow(record, recovery.type, [taskState]));
+      case 'resume':
+        break;
+    }
+    return () => this.#resume(record);
+  }
+
+  async #retry(record: InstanceRecord, work: () => Promise<void>): Promise<void> {
+    const tasks: readonly TaskState[] =
+      SOFT_TASKS.has(record.taskState) || HARD_TASKS.has(record.taskState)
+        ? [...SOFT_TASKS, ...HARD_TASKS]
+        : [record.taskState];
+    await this.#power.recordingFailure(record.uuid, tasks, work);
+  }
+
+  async #failBuild(record: InstanceRecord): Promise<void> {
+    const { uuid } = record;
+    const left = await takeBack(this.#ctx, record, { machine: true }, { requestId: newRequestId() });
+    const again =
+      left.length === 0 ? '' : ' Not everything it had could be removed yet; deleting it removes the rest.';
+    await recordFault(
+      this.#ctx,
+      uuid,
+      new ComputeError(
+        'BuildAbortException',
+        `Build of instance ${uuid} aborted: the build was interrupted by a restart of the compute service on ${this.#ctx.host}. Delete the instance and create it again.${again}`,
+        left[0] === undefined ? {} : { cause: left[0] },
+      ),
+    );
+    await this.#ctx.instances.save(
+      uuid,
+      {
+        vmState: 'error',
+        taskState: null,
+        powerState: POWER_STATE.NOSTATE,
+        ...(left.length === 0 ? { host: null, node: null, networkInfo: [] } : {}),
+      },
+      { expectedTaskState: [record.taskState] },
+    );
+  }
+
+  /** The host was restarted, too: its machines run again if they ran before. */
+  async #resume(record: InstanceRecord): Promise<void> {
+    const { driver, instances } = this.#ctx;
+    try {
+      await driver.powerOn(refOf(record));
+      const { powerState } = await driver.getInfo(refOf(record));
+      await instances.save(record.uuid, { powerState }, { expectedTaskState: [null] });
+    } catch (error) {
+      if (isOvertaken(error)) throw error;
+      await recordFault(this.#ctx, record.uuid, error);
+      await instances.save(record.uuid, { vmState: 'error' }, { expectedTaskState: [null] });
+    }
+  }
+}

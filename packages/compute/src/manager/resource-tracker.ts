@@ -1,0 +1,94 @@
+import type { Flavor } from '@nova-hyperv/driver';
+import { ComputeError } from '../errors.js';
+import type { InstanceRecord } from '../ports.js';
+import type { Inventories, Inventory } from '../rest/placement.js';
+import { holdsResources } from './instance-view.js';
+
+export interface Usage {
+  readonly vcpus: number;
+  readonly memoryMb: number;
+  readonly diskGb: number;
+}
+
+/** What a flavor takes; swap is rounded up to whole GB as in Nova's scheduler (scheduler/utils.py). */
+export function usageOf(flavor: Flavor): Usage {
+  return {
+    vcpus: flavor.vcpus,
+    memoryMb: flavor.memoryMb,
+    diskGb: flavor.rootGb + flavor.ephemeralGb + Math.ceil(flavor.swapMb / 1024),
+  };
+}
+
+export interface TrackedUsage extends Usage {
+  readonly instances: number;
+}
+
+const KINDS = [
+  { key: 'vcpus', resourceClass: 'VCPU', label: 'vCPUs', unit: '' },
+  { key: 'memoryMb', resourceClass: 'MEMORY_MB', label: 'memory', unit: ' MB' },
+  { key: 'diskGb', resourceClass: 'DISK_GB', label: 'disk', unit: ' GB' },
+] as const;
+
+/** What may be given out: Placement's capacity. */
+function capacityOf(inventory: Inventory | undefined): number {
+  return inventory === undefined ? 0 : (inventory.total - inventory.reserved) * inventory.allocationRatio;
+}
+
+/**
+ * Which instances hold what of the host. Placement has the last word between hosts; this refuses what came past it: a host
+ * that shrank, allocations that somebody removed by hand.
+ */
+export class ResourceTracker {
+  readonly #usages = new Map<string, Usage>();
+  #inventories: Inventories | null = null;
+
+  /**
+   * Takes a fresh look at the host and at the store's instances.
+   * @param isBusy instances that are being worked on keep what they have claimed whatever the store said
+   */
+  refresh(
+    inventories: Inventories,
+    instances: readonly InstanceRecord[],
+    isBusy: (uuid: string) => boolean,
+  ): void {
+    this.#inventories = inventories;
+    const stored = new Set(instances.filter(holdsResources).map((record) => record.uuid));
+    for (const uuid of this.#usages.keys()) {
+      if (!stored.has(uuid) && !isBusy(uuid)) this.#usages.delete(uuid);
+    }
+    for (const record of instances) {
+      if (stored.has(record.uuid) && !isBusy(record.uuid))
+        this.#usages.set(record.uuid, usageOf(record.flavor));
+    }
+  }
+
+  /** Reserves what the instance needs. @throws ComputeError ComputeResourcesUnavailable, scope host */
+  claim(uuid: string, flavor: Flavor): void {
+    const wanted = usageOf(flavor);
+    this.#usages.delete(uuid);
+    const used = this.usage();
+    for (const { key, resourceClass, label, unit } of KINDS) {
+      if (this.#inventories === null) break;
+      const free = capacityOf(this.#inventories[resourceClass]) - used[key];
+      if (wanted[key] <= free) continue;
+      throw new ComputeError(
+        'ComputeResourcesUnavailable',
+        `Insufficient compute resources: Free ${label} ${Math.floor(free)}${unit} < requested ${wanted[key]}${unit}.`,
+        { scope: 'host' },
+      );
+    }
+    this.#usages.set(uuid, wanted);
+  }
+
+  release(uuid: string): void {
+    this.#usages.delete(uuid);
+  }
+
+  usage(): TrackedUsage {
+    const sum = { vcpus: 0, memoryMb: 0, diskGb: 0, instances: this.#usages.size };
+    for (const usage of this.#usages.values()) {
+      for (const { key } of KINDS) sum[key] += usage[key];
+    }
+    return sum;
+  }
+}

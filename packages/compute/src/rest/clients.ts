@@ -1,0 +1,36 @@
+import { createGlanceClient, type GlanceClient } from './glance.js';
+import { createNeutronClient, type NeutronClient } from './neutron.js';
+import { createPlacementClient, type PlacementClient } from './placement.js';
+import type { RestClientOptions } from './rest-client.js';
+
+/** Base URLs as in the service catalogue, with or without the API's version at the end. */
+export interface ServiceEndpoints {
+  readonly image: string;
+  readonly network: string;
+  readonly placement: string;
+}
+
+export interface ServiceClients {
+  readonly images: GlanceClient;
+  readonly network: NeutronClient;
+  readonly placement: PlacementClient;
+  close(): Promise<void>;
+}
+
+/** The clients of the services that the compute manager and the compute API talk to; close them when done. */
+export function createServiceClients(
+  options: Omit<RestClientOptions, 'service' | 'baseUrl'> & { readonly endpoints: ServiceEndpoints },
+): ServiceClients {
+  const { endpoints, ...common } = options;
+  const images = createGlanceClient({ ...common, baseUrl: endpoints.image });
+  const network = createNeutronClient({ ...common, baseUrl: endpoints.network });
+  const placement = createPlacementClient({ ...common, baseUrl: endpoints.placement });
+  return {
+    images,
+    network,
+    placement,
+    async close() {
+      await Promise.all([images.close(), network.close(), placement.close()]);
+    },
+  };
+}

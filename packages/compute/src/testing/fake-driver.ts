@@ -1,0 +1,201 @@
+import {
+  DriverError,
+  POWER_STATE,
+  type HostResources,
+  type InstanceRef,
+  type InstanceState,
+  type LifecycleEvent,
+  type PowerState,
+  type SpawnRequest,
+  type VirtDriver,
+} from '@nova-hyperv/driver';
+
+export type DriverMethod =
+  'spawn' | 'destroy' | 'powerOn' | 'powerOff' | 'reboot' | 'getInfo' | 'hostResources' | 'initHost';
+
+/** A driver of a host in memory that does as it is told: fails, hangs or dawdles at each method. */
+export interface FakeDriver extends VirtDriver {
+  readonly machines: Map<string, { readonly name: string; powerState: PowerState }>;
+  readonly calls: { readonly method: DriverMethod; readonly uuid: string; readonly args?: unknown }[];
+  /** Called before each method does its work: throw to fail, return a promise to be slow. */
+  script: (method: DriverMethod, uuid: string, signal?: AbortSignal) => Promise<void> | void;
+  readonly spawned: SpawnRequest[];
+  readonly imageCaches: ReadonlySet<string>[];
+  /** Most instances in `spawn` at the same time. */
+  readonly peakSpawns: number;
+  /** Methods that ran beside another one of the same instance. */
+  readonly overlaps: string[];
+  resources: HostResources;
+  consoleBytes: Uint8Array;
+  closed: boolean;
+  emit(event: LifecycleEvent): void;
+}
+
+export const FAKE_RESOURCES: HostResources = {
+  hypervisorHostname: 'hv1',
+  hypervisorType: 'hyperv',
+  hypervisorVersion: 10000,
+  windowsVersion: '10.0.20348',
+  vcpus: 8,
+  memoryMb: 16_384,
+  memoryMbUsed: 1_000,
+  localGb: 500,
+  localGbUsed: 10,
+  diskAvailableLeastGb: 490,
+  cpuInfo: {
+    arch: 'x86_64',
+    model: 'QEMU',
+    vendor: 'GenuineIntel',
+    topology: { sockets: 1, cores: 8, threads: 1 },
+    features: ['nx'],
+  },
+  supportedInstances: [['x86_64', 'hyperv', 'hvm']],
+  uptimeSeconds: 93_784,
+};
+
+class ScriptedDriver implements FakeDriver {
+  readonly nodeName = 'hv1';
+  readonly machines = new Map<string, { readonly name: string; powerState: PowerState }>();
+  readonly calls: { readonly method: DriverMethod; readonly uuid: string; readonly args?: unknown }[] = [];
+  readonly spawned: SpawnRequest[] = [];
+  readonly imageCaches: ReadonlySet<string>[] = [];
+  readonly overlaps: string[] = [];
+  script: FakeDriver['script'] = () => undefined;
+  resources = FAKE_RESOURCES;
+  consoleBytes: Uint8Array = new Uint8Array();
+  closed = false;
+  peakSpawns = 0;
+  #spawning = 0;
+  readonly #busy = new Map<string, DriverMethod>();
+  readonly #listeners: ((event: LifecycleEvent) => void)[] = [];
+
+  /** Notes the call and, for what changes a machine, that none other of the same instance is under way. */
+  async #call<T>(
+    method: DriverMethod,
+    ref: InstanceRef,
+    work: () => T,
+    options: { readonly args?: unknown; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
+    this.calls.push({ method, uuid: ref.uuid, args: options.args });
+    const other = this.#busy.get(ref.uuid);
+    if (other !== undefined) this.overlaps.push(`${method} beside ${other} of ${ref.uuid}`);
+    this.#busy.set(ref.uuid, method);
+    try {
+      await this.script(method, ref.uuid, options.signal);
+      return work();
+    } finally {
+      this.#busy.delete(ref.uuid);
+    }
+  }
+
+  async initHost(): Promise<void> {
+    await this.script('initHost', '');
+  }
+
+  traits(): readonly string[] {
+    return ['COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMAGE_TYPE_VHDX'];
+  }
+
+  async hostResources(): Promise<HostResources> {
+    await this.script('hostResources', '');
+    return this.resources;
+  }
+
+  async listInstances(): Promise<readonly InstanceState[]> {
+    return [...this.machines].map(([uuid, machine]) => ({ uuid, ...machine }));
+  }
+
+  getInfo(instance: InstanceRef): Promise<InstanceState> {
+    return this.#call('getInfo', instance, () => ({
+      ...instance,
+      powerState: this.#machine(instance).powerState,
+    }));
+  }
+
+  #machine(instance: InstanceRef): { readonly name: string; powerState: PowerState } {
+    const machine = this.machines.get(instance.uuid);
+    if (machine === undefined) {
+      throw new DriverError('InstanceNotFound', `Instance ${instance.uuid} could not be found.`);
+    }
+    return machine;
+  }
+
+  async spawn(request: SpawnRequest): Promise<void> {
+    const { uuid, name } = request.instance;
+    this.spawned.push(request);
+    this.#spawning += 1;
+    this.peakSpawns = Math.max(this.peakSpawns, this.#spawning);
+    try {
+      await this.#call('spawn', request.instance, () => undefined, { signal: request.signal });
+      request.signal?.throwIfAborted();
+      this.machines.set(uuid, { name, powerState: POWER_STATE.SHUTDOWN });
+      await request.waitForPlugged?.(request.vifs);
+      this.machines.set(uuid, { name, powerState: POWER_STATE.RUNNING });
+    } finally {
+      this.#spawning -= 1;
+    }
+  }
+
+  destroy(instance: InstanceRef): Promise<void> {
+    return this.#call('destroy', instance, () => {
+      this.machines.delete(instance.uuid);
+    });
+  }
+
+  powerOn(instance: InstanceRef): Promise<void> {
+    return this.#call('powerOn', instance, () => {
+      this.#machine(instance).powerState = POWER_STATE.RUNNING;
+    });
+  }
+
+  powerOff(instance: InstanceRef, options: { readonly timeoutSeconds: number }): Promise<void> {
+    const off = (): void => {
+      const machine = this.machines.get(instance.uuid);
+      if (machine !== undefined) machine.powerState = POWER_STATE.SHUTDOWN;
+    };
+    return this.#call('powerOff', instance, off, { args: options });
+  }
+
+  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void> {
+    const up = (): void => {
+      this.#machine(instance).powerState = POWER_STATE.RUNNING;
+    };
+    return this.#call('reboot', instance, up, { args: type });
+  }
+
+  async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {
+    this.#machine(instance);
+    return this.consoleBytes;
+  }
+
+  async removeLeftovers(isKnown: (uuid: string) => Promise<'keep' | 'remove'>): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const uuid of this.machines.keys()) {
+      if ((await isKnown(uuid)) === 'remove') {
+        this.machines.delete(uuid);
+        removed.push(uuid);
+      }
+    }
+    return removed;
+  }
+
+  async manageImageCache(used: ReadonlySet<string>): Promise<void> {
+    this.imageCaches.push(used);
+  }
+
+  onLifecycle(listener: (event: LifecycleEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  emit(event: LifecycleEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+export function createFakeDriver(): FakeDriver {
+  return new ScriptedDriver();
+}
