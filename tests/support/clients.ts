@@ -14,6 +14,11 @@ export interface Client {
   file(path: string): Promise<string>;
 }
 
+/** A command as a person types it, in words; single quotes keep blanks and special characters together. */
+export function words(command: string): string[] {
+  return [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
+}
+
 const TIMEOUT = { timeoutMs: 240_000 };
 
 function client(

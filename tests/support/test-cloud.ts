@@ -29,7 +29,12 @@ export class TestCloud {
     const state = await mkdtemp(join(tmpdir(), 'nova-hyperv-e2e-'));
     const port = await freePort();
     return new TestCloud(state, [
-      ...['--state', state, '--engine', options.engine, '--port', String(port)],
+      '--state',
+      state,
+      '--engine',
+      options.engine,
+      '--port',
+      String(port),
       ...options.hosts.flatMap((host) => ['--host', host]),
     ]);
   }
@@ -82,7 +87,7 @@ export class TestCloud {
         'root/virtualization/v2',
         "SELECT ElementName FROM Msvm_VirtualSystemSettingData WHERE VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'",
       );
-      return found.map(({ instance }) => String(instance.properties['ElementName'])).toSorted();
+      return found.map(({ instance }) => instance.properties['ElementName'] as string).toSorted();
     } finally {
       await client.close();
     }

@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
+import { isRecord } from './json.js';
 
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'TRACE',
@@ -26,12 +27,11 @@ export function formatLine(record: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(rest)
     .filter(([key]) => key !== 'hostname')
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  const failure = err as { stack?: string; message?: string } | undefined;
   const line = [
     `${stamp} ${text(pid)} ${LEVELS[Number(level)] ?? 'INFO'} ${logger} [${text(requestId) || '-'}] ${text(msg)}`,
     ...fields,
   ].join(' ');
-  return failure === undefined ? `${line}\n` : `${line}\n${failure.stack ?? failure.message ?? ''}\n`;
+  return isRecord(err) ? `${line}\n${text(err['stack']) || text(err['message'])}\n` : `${line}\n`;
 }
 
 function text(value: unknown): string {
@@ -47,7 +47,8 @@ export function createLogger(target: { file: string } | 'stderr', debug: boolean
         createWriteStream(target.file, { flags: 'a', mode: 0o640 }));
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      sink.write(formatLine(JSON.parse(chunk.toString()) as Record<string, unknown>));
+      const record: unknown = JSON.parse(chunk.toString());
+      if (isRecord(record)) sink.write(formatLine(record));
       done();
     },
   });

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
 import { addUpCommand } from './commands/up.js';
 import { addVhdCommand } from './commands/vhd.js';
 import { CliError, EXIT } from './errors.js';
+import { VERSION } from './version.js';
 
 function createProgram(): Command {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('nova-hyperv')
     .description("OpenStack's compute service for Hyper-V")
-    .version(version)
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(nova-hyperv --help tells more)');
   addUpCommand(program);

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../errors.js';
-import type { HostSpec } from './hosts.js';
+import { errorCode, errorMessage, isRecord } from '../json.js';
+import { RELEASES, type HostSpec } from './hosts.js';
 import { isSameProcess, processIdentity, type ProcessIdentity } from './process-identity.js';
 
 /** Everything of one cloud lives under one folder; these are its places. */
@@ -44,19 +45,33 @@ export async function writeFileAtomically(path: string, content: string, mode = 
   await rename(temporary, path);
 }
 
+/** The settings of a folder; undefined in a fresh one. A file that makes no sense stops the start: it holds passwords. */
 export async function loadSettings(state: StateFolder): Promise<Settings | undefined> {
+  const path = join(state.root, 'settings.json');
   try {
-    return JSON.parse(await readFile(join(state.root, 'settings.json'), 'utf8')) as Settings;
+    const settings: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (isSettings(settings)) return settings;
+    throw new Error('it does not hold a list of hosts');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new CliError(
-      `${join(state.root, 'settings.json')} cannot be read: ${(error as Error).message}`,
-      EXIT.failed,
-      {
-        cause: error,
-      },
-    );
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw new CliError(`${path} cannot be read: ${errorMessage(error)}`, EXIT.failed, { cause: error });
   }
+}
+
+const isText = (field: unknown): boolean => typeof field === 'string' && field !== '';
+
+function isSettings(value: unknown): value is Settings {
+  const hosts = isRecord(value) ? value['hosts'] : undefined;
+  return (
+    Array.isArray(hosts) &&
+    hosts.every(
+      (host) =>
+        isRecord(host) &&
+        isText(host['name']) &&
+        isText(host['password']) &&
+        RELEASES.some((one) => one === host['release']),
+    )
+  );
 }
 
 export async function saveSettings(state: StateFolder, settings: Settings): Promise<void> {
@@ -81,11 +96,15 @@ function runningPath(state: StateFolder): string {
   return join(state.root, 'running.json');
 }
 
+function isRunning(value: unknown): value is Running {
+  return isRecord(value) && typeof value['pid'] === 'number' && typeof value['startTime'] === 'string';
+}
+
 /** The process that runs this folder, if it is still there. */
 export async function readRunning(state: StateFolder): Promise<Running | undefined> {
   try {
-    const running = JSON.parse(await readFile(runningPath(state), 'utf8')) as Running;
-    return (await isSameProcess(running)) ? running : undefined;
+    const running: unknown = JSON.parse(await readFile(runningPath(state), 'utf8'));
+    return isRunning(running) && (await isSameProcess(running)) ? running : undefined;
   } catch {
     return undefined;
   }

@@ -100,7 +100,7 @@ for (const [id, path] of chardevs) {
   createServer((socket) => {
     socket.on('error', () => socket.destroy());
     if (id === 'qmp') monitor(socket);
-    else socket.on('data', (chunk) => socket.write(`${id} heard ${chunk}`));
+    else socket.on('data', (chunk) => socket.write(`${id} heard ${String(chunk)}`));
   }).listen(path);
 }
 for (const text of valuesOf('-netdev'))
