@@ -112,8 +112,12 @@ export class RestApis {
 
   /** Asks as the owner of the token. Trouble of the other service is 503 for our own client. */
   async #as<T>(token: string, ask: (clients: ServiceClients) => Promise<T>): Promise<T> {
+    return this.#caller.run(token, () => this.#ask(ask));
+  }
+
+  async #ask<T>(ask: (clients: ServiceClients) => Promise<T>): Promise<T> {
     try {
-      return await this.#caller.run(token, () => ask(this.#open()));
+      return await ask(this.#open());
     } catch (error) {
       if (error instanceof RestError && (error.status === null || error.status >= 500)) {
         throw new ApiError(503, error.message, { cause: error });
@@ -182,7 +186,7 @@ export class RestApis {
         throw error;
       }
     },
-    release: (consumerUuid) => this.#open().placement.deleteAllocations(consumerUuid),
+    release: (consumerUuid) => this.#ask(({ placement }) => placement.deleteAllocations(consumerUuid)),
     deleteProvider: async (providerUuid) => {
       const url = `${this.#kernel.publicUrl()}/placement/resource_providers/${segment(providerUuid)}`;
       const { statusCode, body } = await request(url, {

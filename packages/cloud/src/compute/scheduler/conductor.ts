@@ -308,7 +308,15 @@ export class Conductor implements Rescheduler {
 
   async #fail(spec: RequestSpec, fault: InstanceFault): Promise<void> {
     const uuid = spec.instanceUuid;
-    await this.#nova.placement.release(uuid);
+    try {
+      await this.#nova.placement.release(uuid);
+    } catch (error) {
+      // The user is told all the same; compute services remove allocations of failed instances now and then.
+      this.#nova.kernel.log.warn(
+        { err: error, instance: uuid },
+        'the allocation of a failed build was not removed',
+      );
+    }
     try {
       await this.#nova.db.transaction().execute(async (trx) => {
         await saveIn(trx, uuid, { vmState: 'error', taskState: null, host: null, node: null }, [

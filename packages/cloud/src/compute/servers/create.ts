@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { badRequest, forbidden } from '../../kernel/errors.js';
+import { ApiError, badRequest, forbidden } from '../../kernel/errors.js';
 import { parse } from '../../kernel/validate.js';
 import { links, type Call, type Route } from '../api/call.js';
 import type { Nova } from '../deps.js';
@@ -82,8 +82,9 @@ async function findFlavorOf(nova: Nova, call: Call, server: ServerBody): Promise
   const id = lastPart(server.flavorRef);
   try {
     return await visibleFlavor(nova, call, id);
-  } catch {
-    throw badRequest(`Flavor ${id} could not be found.`);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) throw badRequest(error.message);
+    throw error;
   }
 }
 
@@ -92,6 +93,13 @@ async function findKey(nova: Nova, call: Call, keyName: string | undefined): Pro
   const row = await findKeypair(nova.db, call.context.userId, keyName);
   if (row === undefined) throw badRequest('Invalid key_name provided.');
   return row.public_key;
+}
+
+/** There are no server groups, so none can be named; hints that no filter reads are kept, as in Nova. */
+function checkHints(hints: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { group } = hints;
+  if (group !== undefined) throw badRequest(`Instance group ${JSON.stringify(group)} could not be found.`);
+  return hints;
 }
 
 async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
@@ -119,7 +127,7 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
     keyData: await findKey(nova, call, server.key_name),
     networks: await resolveNetworks(nova, asker, server.networks, max),
     securityGroups: await resolveSecurityGroups(nova, asker, server.security_groups),
-    hints: body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {},
+    hints: checkHints(body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}),
   };
 }
 

@@ -129,6 +129,11 @@ describe('creating', () => {
     expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(message)]);
   });
 
+  it('refuses a server group, since there are none', async () => {
+    const answer = await bench.boot({}, { as: ALICE }, { 'os:scheduler_hints': { group: IMAGE_ID } });
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('could not be found')]);
+  });
+
   it('takes the plain image mapping that novaclient sends', async () => {
     const mapping = {
       boot_index: 0,

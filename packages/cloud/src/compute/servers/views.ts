@@ -8,7 +8,7 @@ import type { RequestSpec } from '../store/request-specs.js';
 import { hostId } from './instance-actions.js';
 import { statusOf } from './states.js';
 
-/** `UP`, `DOWN`, `MAINTENANCE` (disabled), `UNKNOWN` (forced down) or empty without a host. */
+/** `UP`, `DOWN` (forced down), `MAINTENANCE` (disabled), `UNKNOWN` (silent), or empty without a host. */
 export type HostStatus = 'UP' | 'DOWN' | 'MAINTENANCE' | 'UNKNOWN' | '';
 
 /** What a detailed view shows beside the record itself. */
@@ -62,7 +62,7 @@ function faultView(call: Call, fault: Fault): object {
   };
 }
 
-/** The image has no number of its own to show; the rest of 2.3's fields follow the driver. */
+/** What only administrators see, but for the host name, which 2.90 shows to users. Hyper-V boots no kernels of its own. */
 function adminView(call: Call, server: ServerRecord): object {
   if (!call.context.isAdmin) {
     return call.version >= 90 ? { 'OS-EXT-SRV-ATTR:hostname': server.hostname } : {};
