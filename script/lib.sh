@@ -14,7 +14,7 @@ packages_of() {
     compile) printf '%s\n' 'python3 python3' 'make make' 'g++ g++' ;;
     engine) printf '%s\n' 'qemu-system-x86_64 qemu-system-x86' '/usr/share/OVMF/OVMF_CODE_4M.fd ovmf' ;;
     guests) printf '%s\n' 'busybox busybox-static' 'mcopy mtools' 'mkfs.vfat dosfstools' 'sgdisk gdisk' 'zstd zstd' \
-      'qemu-img qemu-utils' 'python3 python3' ;;
+      'xz xz-utils' 'qemu-img qemu-utils' ;;
     clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' ;;

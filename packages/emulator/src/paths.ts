@@ -55,6 +55,13 @@ export class DrivePaths {
     return names;
   }
 
+  /** A text about files of the drive as it reads on the host: no path of this machine leaves it. */
+  inWindowsTerms(text: string): string {
+    const [before, ...rest] = text.split(`${this.root}/`);
+    const after = rest.map((part) => `C:\\${part.replace(/^[^\s'":]+/, (file) => file.replaceAll('/', '\\'))}`);
+    return [before, ...after].join('');
+  }
+
   /** The Windows path of a file under the drive's folder. */
   toWindows(local: string): string {
     const relative = path.relative(this.root, local);

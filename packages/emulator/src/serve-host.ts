@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { basicServerAuth, createWsmanServer, loadSchema } from '@nova-hyperv/wsman';
@@ -12,6 +12,7 @@ import { EmulatorError } from './errors.js';
 import { lockFolder } from './folder-lock.js';
 import type { JobPace } from './jobs.js';
 import { shutDownGuests, startUp } from './lifecycle.js';
+import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
 import { REFUSALS } from './refusals.js';
@@ -20,8 +21,11 @@ import { REFUSALS } from './refusals.js';
 export interface EngineSurroundings {
   /** Folder for what the engine keeps of the machines. */
   readonly stateDir: string;
-  /** This machine's path of a Windows path on the host; undefined when there is no such file. */
-  readonly resolvePath: (windowsPath: string) => string | undefined;
+  /**
+   * This machine's path of a Windows path on the host, or of one from the folder of `childPath` (this machine's);
+   * undefined when there is no such file.
+   */
+  readonly resolvePath: (windowsPath: string, childPath: string) => string | undefined;
   readonly log: Logger;
 }
 
@@ -63,7 +67,7 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
   const paths = new DrivePaths(path.join(options.stateDir, 'C'));
   const engine = await options.createEngine({
     stateDir: path.join(options.stateDir, 'engine'),
-    resolvePath: (windowsPath) => existing(paths, windowsPath),
+    resolvePath: parentResolver(paths),
     log: options.log,
   });
   let guests: 'keep' | 'turn-off' = 'keep';
@@ -109,15 +113,6 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
       return stopped;
     },
   };
-}
-
-function existing(paths: DrivePaths, windowsPath: string): string | undefined {
-  try {
-    const local = paths.toLocal(windowsPath);
-    return existsSync(local) ? local : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Frees everything, the newest first; the first error is thrown when all is done. */

@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly maxConnections?: number;
   /** Told once for each shape of call that the host refuses, so that the operator can report it. */
   readonly onShapeRefused?: (shape: UnprovenShape, reason: string) => void;
+  /** Milliseconds that a job of the host may take; default 5 minutes. */
+  readonly jobDeadlineMs?: number;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface ConnectOptions {
  * connections.
  */
 export async function connectHost(options: ConnectOptions): Promise<HyperVHost> {
-  const { url, reach, onShapeRefused } = options;
+  const { url, reach, onShapeRefused, jobDeadlineMs } = options;
   const client = options.client ?? newClient(options);
   const address = new URL(url).hostname;
   const host = new HyperVHost({
@@ -35,6 +37,7 @@ export async function connectHost(options: ConnectOptions): Promise<HyperVHost> 
     address,
     reach,
     ...(onShapeRefused === undefined ? {} : { onShapeRefused }),
+    ...(jobDeadlineMs === undefined ? {} : { jobDeadlineMs }),
   });
   try {
     await host.facts();

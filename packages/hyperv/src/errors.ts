@@ -67,7 +67,23 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
  * way of asking may be accepted.
  */
 export function isRefusal(error: unknown): boolean {
-  return hasCode(error, 'HYPERV_REFUSED', 'HYPERV_JOB_FAILED', 'WSMAN_FAULT') && !isBusy(error);
+  return (
+    hasCode(error, 'HYPERV_REFUSED', 'HYPERV_JOB_FAILED', 'WSMAN_FAULT') &&
+    !isBusy(error) &&
+    !isOutcomeUnknown(error)
+  );
+}
+
+/** Subcodes of faults that say that the service gave up waiting for the provider. Source: DSP0226, faults. */
+const GIVEN_UP = new Set(['TimedOut']);
+
+/** The host may have done, or may still be doing, what was asked: no answer, an answer too late, a job that is not seen any more. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  if (hasCode(error, 'HYPERV_JOB_VANISHED', 'HYPERV_DEADLINE', 'HYPERV_ABORTED')) return true;
+  if (hasCode(error, 'WSMAN_FAULT'))
+    return GIVEN_UP.has((error as Partial<Record<'subcode', string>>).subcode ?? '');
+  const unanswered = ['WSMAN_UNREACHABLE', 'WSMAN_DEADLINE', 'WSMAN_BAD_RESPONSE', 'WSMAN_ABORTED'];
+  return hasCode(error, ...unanswered) && (error as Partial<Record<'notSent', boolean>>).notSent !== true;
 }
 
 /** Something else is at work on the object: the same request may succeed in a moment. */

@@ -19,6 +19,8 @@ export interface HyperVHostOptions {
   readonly address: string;
   readonly reach: HostReach;
   readonly onShapeRefused?: (shape: UnprovenShape, reason: string) => void;
+  /** Milliseconds that a job may take; default 5 minutes. */
+  readonly jobDeadlineMs?: number;
 }
 
 /** One Hyper-V host as typed objects. */
@@ -37,7 +39,7 @@ export class HyperVHost {
     this.client = options.client;
     this.reach = options.reach;
     this.shapes = new ShapeMemory(options.onShapeRefused);
-    this.#wire = new HostWire(options.client, options.address, this.shapes);
+    this.#wire = new HostWire(options.client, options.address, this.shapes, options.jobDeadlineMs);
     this.jobs = this.#wire.jobs;
     this.machines = new Machines(this.#wire);
     this.power = new Power(this.#wire, this.machines);

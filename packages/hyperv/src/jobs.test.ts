@@ -1,4 +1,4 @@
-import { WsmanFault } from '@nova-hyperv/wsman';
+import { WsmanFault, WsmanTransportError } from '@nova-hyperv/wsman';
 import { describe, expect, it } from 'vitest';
 import { ShapeMemory } from './shapes.js';
 import { fakeClient, jobReference, row } from './test-support/fake-client.js';
@@ -131,8 +131,25 @@ describe('JobTracker', () => {
       },
     });
     await expect(
-      dead.wire.jobs.wait(jobReference('Msvm_ConcreteJob', 'a'), { operation: 'x' }),
+      dead.wire.jobs.wait(jobReference('Msvm_ConcreteJob', 'a'), { operation: 'x', deadlineMs: 100 }),
     ).rejects.toThrow('the line broke');
+    let logins = 0;
+    const locked = wireOf({
+      query: () => {
+        logins += 1;
+        throw new WsmanTransportError('WSMAN_UNAUTHORIZED', 'no');
+      },
+    });
+    await expect(
+      locked.wire.jobs.wait(jobReference('Msvm_ConcreteJob', 'a'), { operation: 'x' }),
+    ).rejects.toMatchObject({ code: 'WSMAN_UNAUTHORIZED' });
+    expect(logins).toBe(1);
+  });
+
+  it('ends every wait for one job', async () => {
+    const { wire } = wireOf({ query: () => [done('Msvm_ConcreteJob', 'a')] });
+    const wait = () => wire.jobs.wait(jobReference('Msvm_ConcreteJob', 'a'), { operation: 'x' });
+    await Promise.all([wait(), wait()]);
   });
 
   it('ends all waits when it is closed', async () => {

@@ -1,6 +1,6 @@
 import type { CimInstance, CimReference, CimValue, Found, InvokeResult } from '@nova-hyperv/wsman';
 import { wqlString } from '@nova-hyperv/wsman';
-import { adviceFor, describeReturn, HyperVError } from './errors.js';
+import { adviceFor, describeReturn, hasCode, HyperVError, isRefusal } from './errors.js';
 import { instances, numeric, text } from './read.js';
 import type { ShapeMemory } from './shapes.js';
 
@@ -16,7 +16,7 @@ export interface WaitOptions {
 export interface JobWire {
   hostName(): string;
   readonly shapes: ShapeMemory;
-  query(wql: string): Promise<readonly Found[]>;
+  query(wql: string, options: { readonly timeoutMs: number }): Promise<readonly Found[]>;
   invoke(reference: CimReference, method: string): Promise<InvokeResult>;
 }
 
@@ -31,7 +31,11 @@ const SLOWEST_POLL_MS = 1000;
 const DEFAULT_DEADLINE_MS = 300_000;
 /** Jobs of one query: keeps its text far below WQL's limits. */
 const BATCH = 25;
+/** A poll that fails is repeated so often at least, and for so long: a service that restarts, a line that is cut, ends no work. */
 const FAILED_POLLS_ALLOWED = 3;
+const FAILING_ALLOWED_MS = 10_000;
+/** Above what a loaded host takes to answer; below the patience of those who wait. */
+const POLL_TIMEOUT_MS = 20_000;
 /** A job is given up as vanished when so many polls in a row do not show it. */
 const MISSES_ALLOWED = 2;
 
@@ -54,15 +58,19 @@ interface Pending {
  */
 export class JobTracker {
   readonly #wire: JobWire;
-  readonly #pending = new Map<string, Pending>();
+  readonly #defaultDeadlineMs: number;
+  /** Not by id: several may wait for one job. */
+  readonly #pending = new Set<Pending>();
   readonly #usual = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #failedPolls = 0;
+  #failingSince = 0;
   #closed = false;
 
-  constructor(wire: JobWire) {
+  constructor(wire: JobWire, defaultDeadlineMs = DEFAULT_DEADLINE_MS) {
     this.#wire = wire;
+    this.#defaultDeadlineMs = defaultDeadlineMs;
   }
 
   /** Settles when the job has succeeded. Throws HYPERV_JOB_FAILED, _JOB_VANISHED, _DEADLINE, _ABORTED. */
@@ -79,20 +87,20 @@ export class JobTracker {
         id,
         operation,
         startedAt: now,
-        deadline: now + (options.deadlineMs ?? DEFAULT_DEADLINE_MS),
+        deadline: now + (options.deadlineMs ?? this.#defaultDeadlineMs),
         delay,
         due: now + delay,
         polls: 0,
         misses: 0,
         settle: (error) => {
-          this.#pending.delete(id);
+          this.#pending.delete(pending);
           signal?.removeEventListener('abort', onAbort);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.set(id, pending);
+      this.#pending.add(pending);
       this.#schedule();
     });
   }
@@ -101,7 +109,7 @@ export class JobTracker {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const pending of this.#pending.values()) pending.settle(this.#aborted(pending.operation));
+    for (const pending of this.#pending) pending.settle(this.#aborted(pending.operation));
   }
 
   #aborted(operation: string): HyperVError {
@@ -114,7 +122,7 @@ export class JobTracker {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#polling || this.#closed || this.#pending.size === 0) return;
-    const dues = [...this.#pending.values()].map((pending) => pending.due).toSorted((a, b) => a - b);
+    const dues = [...this.#pending].map((pending) => pending.due).toSorted((a, b) => a - b);
     const first = dues[0] ?? 0;
     // A poll that waits a little for the next job's turn saves that job's own.
     const slack = Math.max(15, (first - Date.now()) / 2);
@@ -124,23 +132,33 @@ export class JobTracker {
 
   async #poll(): Promise<void> {
     this.#polling = true;
-    const batch = [...this.#pending.values()].toSorted((a, b) => a.due - b.due).slice(0, BATCH);
+    const batch = [...this.#pending].toSorted((a, b) => a.due - b.due).slice(0, BATCH);
     try {
       const rows = await this.#rows(batch);
       this.#failedPolls = 0;
       await Promise.all(batch.map((pending) => this.#judge(pending, rows.get(pending.id.toLowerCase()))));
     } catch (error) {
-      this.#failedPolls += 1;
-      const giveUp = this.#failedPolls >= FAILED_POLLS_ALLOWED;
-      for (const pending of batch) {
-        if (giveUp) pending.settle(error instanceof Error ? error : new Error(String(error)));
-        else this.#later(pending);
-      }
-      if (giveUp) this.#failedPolls = 0;
+      this.#failed(batch, error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#polling = false;
       this.#schedule();
     }
+  }
+
+  /** While the host does not answer, nothing is known of any job: all go on or are given up together. */
+  #failed(batch: readonly Pending[], error: Error): void {
+    if (this.#failedPolls === 0) this.#failingSince = Date.now();
+    this.#failedPolls += 1;
+    // Wrong credentials are not tried again and again: that locks accounts.
+    const giveUp =
+      hasCode(error, 'WSMAN_UNAUTHORIZED', 'WSMAN_TLS') ||
+      (this.#failedPolls >= FAILED_POLLS_ALLOWED && Date.now() - this.#failingSince >= FAILING_ALLOWED_MS);
+    for (const pending of batch) {
+      pending.polls += 1;
+      if (giveUp || Date.now() >= pending.deadline) pending.settle(error);
+      else this.#later(pending);
+    }
+    if (giveUp) this.#failedPolls = 0;
   }
 
   async #rows(batch: readonly Pending[]): Promise<ReadonlyMap<string, CimInstance>> {
@@ -148,7 +166,10 @@ export class JobTracker {
     const rows = new Map<string, CimInstance>();
     const ask = async (className: string, jobs: readonly Pending[]) => {
       const where = jobs.map((pending) => `InstanceID=${wqlString(pending.id)}`).join(' OR ');
-      for (const { instance } of await this.#wire.query(`SELECT * FROM ${className} WHERE ${where}`)) {
+      const found = await this.#wire.query(`SELECT * FROM ${className} WHERE ${where}`, {
+        timeoutMs: POLL_TIMEOUT_MS,
+      });
+      for (const { instance } of found) {
         rows.set(text(instance, 'InstanceID').toLowerCase(), instance);
       }
     };
@@ -156,9 +177,9 @@ export class JobTracker {
     if (classes.length > 1 && shapes.allows('jobs-by-base-class')) {
       try {
         await ask('CIM_ConcreteJob', batch);
-        if (rows.size === batch.length) return rows;
+        if (batch.every((pending) => rows.has(pending.id.toLowerCase()))) return rows;
       } catch (error) {
-        if (!(error instanceof Error) || !('code' in error) || error.code !== 'WSMAN_FAULT') throw error;
+        if (!(error instanceof Error) || !isRefusal(error)) throw error;
         shapes.refuse('jobs-by-base-class', error.message);
       }
     }
@@ -174,7 +195,7 @@ export class JobTracker {
   }
 
   async #judge(pending: Pending, row: CimInstance | undefined): Promise<void> {
-    if (!this.#pending.has(pending.id)) return;
+    if (!this.#pending.has(pending)) return;
     pending.polls += 1;
     if (row === undefined) {
       pending.misses += 1;
@@ -197,7 +218,7 @@ export class JobTracker {
 
   #later(pending: Pending): void {
     const waited = Date.now() - pending.startedAt;
-    const slowest = waited > 5000 ? SLOWEST_POLL_MS : 100;
+    const slowest = waited > 5000 || this.#failedPolls > 0 ? SLOWEST_POLL_MS : 100;
     pending.delay = pending.polls <= 1 ? FIRST_POLL_MS : Math.min(pending.delay * 2, slowest);
     pending.due = Date.now() + pending.delay;
   }

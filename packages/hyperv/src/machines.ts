@@ -1,6 +1,6 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
 import { wqlLikePrefix, wqlString } from '@nova-hyperv/wsman';
-import { HyperVError, hasCode } from './errors.js';
+import { HyperVError, isRefusal } from './errors.js';
 import { REALIZED, VIRTUALIZATION } from './names.js';
 import { isReference, references } from './read.js';
 import type { WmiClasses, WmiClassName } from './wmi-classes.js';
@@ -180,10 +180,12 @@ export class Machines {
       try {
         const all = await ask('CIM_SettingData');
         const has = (className: string) => all.some((instance) => instance.className === className);
-        if (has('Msvm_VirtualSystemSettingData') && has('Msvm_MemorySettingData')) return all;
+        // Nothing at all: the machine is gone.
+        if (all.length === 0 || (has('Msvm_VirtualSystemSettingData') && has('Msvm_MemorySettingData')))
+          return all;
         shapes.refuse('settings-by-base-class', 'the answer lacks subclasses');
       } catch (error) {
-        if (!hasCode(error, 'WSMAN_FAULT')) throw error;
+        if (!isRefusal(error)) throw error;
         shapes.refuse('settings-by-base-class', error instanceof Error ? error.message : String(error));
       }
     }

@@ -139,7 +139,7 @@ export class Power {
         const job = reference('Msvm_ConcreteJob', { InstanceID: text(instance, 'InstanceID') });
         // 5 = kill. A refusal means that it has just ended.
         if (flag(instance, 'Cancellable'))
-          await this.#wire.client.invoke(job, 'RequestStateChange', { RequestedState: 5 });
+          await this.#wire.client.invoke(job, 'RequestStateChange', { RequestedState: 5 }).catch(ignoreFault);
         await this.#wire.jobs
           .wait(job, { operation: `jobs of ${machine.name}`, deadlineMs: 120_000, ...options })
           .catch(ignoreJobEnd);
@@ -156,6 +156,10 @@ function stateName(state: number): string {
 /** However a job in the way ended: it is out of the way. */
 function ignoreJobEnd(error: unknown): void {
   if (!hasCode(error, 'HYPERV_JOB_FAILED', 'HYPERV_JOB_VANISHED')) throw error;
+}
+
+function ignoreFault(error: unknown): void {
+  if (!hasCode(error, 'WSMAN_FAULT')) throw error;
 }
 
 function isInvalidState(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { CimInstance } from '@nova-hyperv/wsman';
-import { hasCode, RETURN } from './errors.js';
+import { isRefusal, RETURN } from './errors.js';
 import { serviceReference } from './machines.js';
 import type { Machines } from './machines.js';
 import { instances, numeric, text } from './read.js';
@@ -32,7 +32,7 @@ export async function summariseMachines(
       if (summaries !== undefined) return summaries;
       wire.shapes.refuse('summary-of-all', 'the answer lacks names or states');
     } catch (error) {
-      if (!hasCode(error, 'WSMAN_FAULT', 'HYPERV_REFUSED')) throw error;
+      if (!isRefusal(error)) throw error;
       wire.shapes.refuse('summary-of-all', error instanceof Error ? error.message : String(error));
     }
   }

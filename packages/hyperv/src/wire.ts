@@ -16,7 +16,7 @@ import type { Row, WmiClasses, WmiClassName } from './wmi-classes.js';
 
 export interface InvokeOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds for the job; default 5 minutes. */
+  /** Milliseconds for the job; the host's `jobDeadlineMs` when it is not given. */
   readonly deadlineMs?: number;
   /** How often to ask again while something else is at work on the object. */
   readonly busyRetries?: number;
@@ -30,16 +30,19 @@ export class HostWire {
   readonly shapes: ShapeMemory;
   readonly jobs: JobTracker;
 
-  constructor(client: WsmanClient, host: string, shapes: ShapeMemory) {
+  constructor(client: WsmanClient, host: string, shapes: ShapeMemory, jobDeadlineMs?: number) {
     this.client = client;
     this.host = host;
     this.shapes = shapes;
-    this.jobs = new JobTracker({
-      hostName: () => this.host,
-      shapes,
-      query: (wql) => client.query(VIRTUALIZATION, wql),
-      invoke: (reference, method) => client.invoke(reference, method, {}),
-    });
+    this.jobs = new JobTracker(
+      {
+        hostName: () => this.host,
+        shapes,
+        query: (wql, options) => client.query(VIRTUALIZATION, wql, options),
+        invoke: (reference, method) => client.invoke(reference, method, {}),
+      },
+      jobDeadlineMs,
+    );
   }
 
   query(wql: string, options?: CallOptions): Promise<readonly Found[]> {

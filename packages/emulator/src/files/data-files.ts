@@ -152,7 +152,7 @@ function remove(context: ServiceContext, local: string): number {
     rmdirSync(local);
     return FILE.ok;
   }
-  if (context.machines.usersOf(local).length > 0) return FILE.sharing;
+  if (isInUse(context, local)) return FILE.sharing;
   rmSync(local);
   return FILE.ok;
 }
@@ -161,7 +161,8 @@ function copy(context: ServiceContext, local: string, target: string): number {
   const to = targetOf(context, target);
   if (typeof to === 'number') return to;
   if (lstatSync(local).isDirectory()) return FILE.failure;
-  if (context.machines.usersOf(local).some((use) => !use.readOnly)) return FILE.sharing;
+  if (context.machines.usersOf(local).some((use) => !use.readOnly) || context.machines.holds.isWritten(local))
+    return FILE.sharing;
   copyFileSync(local, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const descriptor = openSync(to, 'r');
   fsyncSync(descriptor);
@@ -172,9 +173,22 @@ function copy(context: ServiceContext, local: string, target: string): number {
 function rename(context: ServiceContext, local: string, target: string): number {
   const to = targetOf(context, target);
   if (typeof to === 'number') return to;
-  if (context.machines.usersOf(local).length > 0) return FILE.sharing;
+  const isMoved = lstatSync(local).isDirectory() ? isAnyInUse(context, local) : isInUse(context, local);
+  if (isMoved) return FILE.sharing;
   renameSync(local, to);
   return FILE.ok;
+}
+
+function isInUse(context: ServiceContext, local: string): boolean {
+  return context.machines.usersOf(local).length > 0 || context.machines.holds.isHeld(local);
+}
+
+/** A folder with an open file in it keeps its name. */
+function isAnyInUse(context: ServiceContext, folder: string): boolean {
+  return (
+    context.machines.filesInUse().some((file) => file.startsWith(`${folder}${path.sep}`)) ||
+    context.machines.holds.isAnyHeldIn(folder)
+  );
 }
 
 /** This machine's path of a target that must not exist; a return code when it cannot be. */

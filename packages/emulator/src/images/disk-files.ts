@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { DiskFormat, DiskInfo, DiskType, ResolveParent } from '@nova-hyperv/vhd';
+import type { DiskFormat, DiskInfo, DiskType } from '@nova-hyperv/vhd';
 import type { CimInstance } from '@nova-hyperv/wsman';
 import { numberOf, textOf, v2 } from '../cim.js';
 import { HV, HyperVError, errorCode, messageOf } from '../errors.js';
+import { parentResolver } from '../machines/parent-resolver.js';
 import type { RuleHost } from '../machines/rules.js';
 
 const TYPES: Readonly<Record<number, DiskType>> = { 2: 'fixed', 3: 'dynamic', 4: 'differencing' };
@@ -63,7 +63,7 @@ export function diskWish(settings: CimInstance): DiskWish {
 
 /** What GetVirtualHardDiskSettingData tells of a file. */
 export function diskSettings(host: RuleHost, file: string, info: DiskInfo): CimInstance {
-  const resolve = parentResolver(host);
+  const resolve = parentResolver(host.paths);
   const local = host.paths.toLocal(file);
   const parent = info.parent?.paths
     .map((locator) => resolve(locator, local))
@@ -84,20 +84,6 @@ export function diskSettings(host: RuleHost, file: string, info: DiskInfo): CimI
     PhysicalSectorSize: info.physicalSectorSize,
     VirtualDiskId: info.identifier,
   });
-}
-
-/** Finds a differencing disk's parent on the host's drive: absolute paths, and paths from the child's folder. */
-export function parentResolver(host: RuleHost): ResolveParent {
-  return (locator, childPath) => {
-    const folder = path.win32.dirname(host.paths.toWindows(childPath));
-    const full = path.win32.isAbsolute(locator) ? locator : path.win32.join(folder, locator);
-    try {
-      const local = host.paths.toLocal(full);
-      return existsSync(local) ? local : undefined;
-    } catch {
-      return undefined;
-    }
-  };
 }
 
 const CODES: Readonly<Record<string, number>> = {

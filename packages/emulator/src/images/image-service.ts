@@ -6,13 +6,15 @@ import type { InvokeResult } from '@nova-hyperv/wsman';
 import { dateTime, v2 } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
 import type { JobControl } from '../jobs.js';
+import type { FilesOfWork } from '../machines/file-holds.js';
+import { parentResolver } from '../machines/parent-resolver.js';
 import { engineErrors } from '../machines/registry.js';
 import type { FileUse } from '../machines/registry.js';
-import { completed, jobStarted } from '../methods.js';
+import { completed, jobStarted, keyOf } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import { refusal, refuseShape } from '../services/context.js';
 import type { ServiceContext } from '../services/context.js';
-import { diskErrors, diskSettings, diskWish, parentResolver } from './disk-files.js';
+import { diskErrors, diskSettings, diskWish } from './disk-files.js';
 import type { DiskWish } from './disk-files.js';
 import { smallestSize } from './partitions.js';
 
@@ -31,20 +33,31 @@ export function imageServiceMethods(context: ServiceContext): Readonly<Record<st
   };
 }
 
+interface StorageWork {
+  readonly caption: string;
+  readonly jobType: number;
+  /** Held from the checks to the end of the job. */
+  readonly files: FilesOfWork;
+  readonly check: () => Promise<void>;
+  readonly work: (control: JobControl) => Promise<void>;
+}
+
 /** Runs deep checks, then the work, in a Msvm_StorageJob; checks are told as the host's option says. */
-async function storageJob(
-  context: ServiceContext,
-  request: { caption: string; jobType: number },
-  check: () => Promise<void>,
-  work: (control: JobControl) => Promise<void>,
-): Promise<InvokeResult> {
-  const className = 'Msvm_StorageJob' as const;
+async function storageJob(context: ServiceContext, storage: StorageWork): Promise<InvokeResult> {
+  const { caption, jobType, files, check, work } = storage;
+  const request = { caption, jobType, className: 'Msvm_StorageJob' } as const;
+  let release = (): void => undefined;
   try {
+    release = context.machines.holds.hold(files);
     await check();
   } catch (error) {
-    return refusal(context, error, { ...request, className });
+    release();
+    return refusal(context, error, request);
   }
-  return jobStarted(context.jobs.start({ ...request, className, affects: [], cancellable: true, work }));
+  const job = context.jobs.start({ ...request, affects: [], cancellable: true, work });
+  // Not at the end of the work: a job that is killed early never comes to it.
+  void context.jobs.finished(keyOf(job, 'InstanceID')).finally(release);
+  return jobStarted(job);
 }
 
 async function createDisk(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
@@ -55,12 +68,14 @@ async function createDisk(context: ServiceContext, call: MethodCall): Promise<In
     wish.type === 'differencing' && wish.virtualSize !== 0,
   );
   const local = context.host.paths.toLocal(wish.path);
-  return await storageJob(
-    context,
-    { caption: 'Creating Virtual Hard Disk', jobType: TYPE.create },
-    () => diskErrors(wish.path, () => checkNewDisk(context, wish, local)),
-    () => diskErrors(wish.path, () => makeDisk(context, wish, local)),
-  );
+  const parents = wish.type === 'differencing' ? [context.host.paths.toLocal(wish.parentPath)] : [];
+  return await storageJob(context, {
+    caption: 'Creating Virtual Hard Disk',
+    jobType: TYPE.create,
+    files: { reads: parents, writes: [local] },
+    check: () => diskErrors(wish.path, () => checkNewDisk(context, wish, local)),
+    work: () => diskErrors(wish.path, () => makeDisk(context, wish, local)),
+  });
 }
 
 /** Rules H1–H6. */
@@ -78,7 +93,9 @@ async function checkNewDisk(context: ServiceContext, wish: DiskWish, local: stri
       throw new HyperVError(HV.invalidParameter, 'Only a differencing disk has a parent.');
     return;
   }
-  const parent = await inspect(context.host.paths.toLocal(wish.parentPath));
+  const parentFile = context.host.paths.toLocal(wish.parentPath);
+  requireUnused(context, parentFile, wish.parentPath); // H18: its user changes what the child is a difference to.
+  const parent = await inspect(parentFile);
   if (parent.format !== wish.format) {
     throw new HyperVError(HV.invalidParameter, 'A differencing disk must have the format of its parent.');
   }
@@ -137,20 +154,21 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
   }
   const type = wish.type;
   const [from, to] = [context.host.paths.toLocal(source), context.host.paths.toLocal(wish.path)];
-  return await storageJob(
-    context,
-    { caption: 'Converting Virtual Hard Disk', jobType: TYPE.convert },
-    () =>
+  return await storageJob(context, {
+    caption: 'Converting Virtual Hard Disk',
+    jobType: TYPE.convert,
+    files: { reads: [from], writes: [to] },
+    check: () =>
       diskErrors(source, async () => {
         if (existsSync(to)) throw new HyperVError(HV.failed, `'${wish.path}': The file exists (0x80070050).`);
         requireUnused(context, from, source);
         const info = await inspect(from);
         validateCreate({ ...wish, virtualSize: info.virtualSize });
       }),
-    (control) =>
+    work: (control) =>
       diskErrors(source, () =>
         convertDisk(
-          { path: from, resolveParent: parentResolver(context.host) },
+          { path: from, resolveParent: parentResolver(context.host.paths) },
           {
             path: to,
             format: wish.format,
@@ -161,22 +179,23 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
           { signal: control.signal },
         ),
       ),
-  );
+  });
 }
 
 async function resize(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
   const file = call.text('Path');
   const wanted = call.number('MaxInternalSize');
   const local = context.host.paths.toLocal(file);
-  return await storageJob(
-    context,
-    { caption: 'Resizing Virtual Hard Disk', jobType: TYPE.resize },
-    () =>
+  return await storageJob(context, {
+    caption: 'Resizing Virtual Hard Disk',
+    jobType: TYPE.resize,
+    files: { writes: [local] },
+    check: () =>
       diskErrors(file, async () => {
         checkResize(await inspect(local), wanted, context.machines.usersOf(local));
       }),
-    () => diskErrors(file, () => resizeFile(context, file, local, wanted)),
-  );
+    work: () => diskErrors(file, () => resizeFile(context, file, local, wanted)),
+  });
 }
 
 /** Rules H3, H7–H10. */
@@ -196,6 +215,12 @@ function checkResize(info: DiskInfo, wanted: number, users: readonly FileUse[]):
   });
   const [user] = users;
   if (user === undefined) return;
+  if (users.some((use) => use.isParent)) {
+    throw new HyperVError(
+      HV.inUse,
+      'A running virtual machine has a disk that is a difference to this one: it cannot be resized.',
+    ); // H18
+  }
   if (info.format === 'vhd' || user.bus === 'ide') {
     throw new HyperVError(
       HV.inUse,
@@ -218,10 +243,13 @@ async function resizeFile(
     const { logicalSectorSize } = await inspect(local);
     const size = Math.ceil(wanted / logicalSectorSize) * logicalSectorSize;
     // The engine holds the file open: it makes it larger and tells the guest.
-    await engineErrors(() => context.engine.refreshDriveSize(user.machineId, user.driveId, size));
+    await engineErrors(
+      () => context.engine.refreshDriveSize(user.machineId, user.driveId, size),
+      context.host.paths,
+    );
     return;
   }
-  const disk = await openDisk(local, { resolveParent: parentResolver(context.host) });
+  const disk = await openDisk(local, { resolveParent: parentResolver(context.host.paths) });
   try {
     const size = Math.ceil(wanted / disk.logicalSectorSize) * disk.logicalSectorSize;
     if (size < disk.virtualSize) {
@@ -240,16 +268,17 @@ async function resizeFile(
 async function validate(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
   const file = call.text('Path');
   const local = context.host.paths.toLocal(file);
-  return await storageJob(
-    context,
-    { caption: 'Validating Virtual Hard Disk', jobType: TYPE.validate },
-    () => Promise.resolve(),
-    () =>
+  return await storageJob(context, {
+    caption: 'Validating Virtual Hard Disk',
+    jobType: TYPE.validate,
+    files: { reads: [local] },
+    check: () => diskErrors(file, async () => await Promise.resolve(requireUnused(context, local, file))),
+    work: () =>
       diskErrors(file, async () => {
-        const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host) });
+        const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
         await disk.close();
       }),
-  );
+  });
 }
 
 async function settingData(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
@@ -279,7 +308,7 @@ async function state(context: ServiceContext, call: MethodCall): Promise<InvokeR
 async function leastSize(context: ServiceContext, local: string, info: DiskInfo): Promise<number> {
   // H7: only a VHDX can be made smaller.
   if (info.format === 'vhd') return info.virtualSize;
-  const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host) });
+  const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
   try {
     return await smallestSize(disk);
   } finally {

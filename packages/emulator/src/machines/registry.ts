@@ -4,12 +4,16 @@ import type { Logger } from 'pino';
 import { textOf } from '../cim.js';
 import type { Engine, MachineConfig } from '../engine/engine.js';
 import { HV, HyperVError, errorCode } from '../errors.js';
+import type { DrivePaths } from '../paths.js';
 import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
+import { recoveredParents } from './disk-chain.js';
 import { machineConfig } from './engine-config.js';
+import { FileHolds } from './file-holds.js';
 import { applyToGuest } from './hot-plug.js';
 import { isKind } from './kinds.js';
 import { saveMachine } from './machine-file.js';
+import { parentResolver } from './parent-resolver.js';
 import { STATE, changed, resourcesOf, withResource } from './model.js';
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
@@ -20,6 +24,15 @@ export interface FileUse {
   readonly driveId: string;
   readonly bus: 'ide' | 'scsi';
   readonly readOnly: boolean;
+  /** The drive's disk is a difference to it. */
+  readonly isParent: boolean;
+}
+
+/** What the guest of a machine runs with. */
+interface Running {
+  readonly config: MachineConfig;
+  /** This machine's paths of the disks that a drive's disk is a difference to, by the drive's id. */
+  readonly parents: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -33,7 +46,9 @@ export class MachineRegistry {
   readonly #host: RuleHost;
   readonly #log: Logger;
   readonly #machines = new Map<string, Machine>();
-  readonly #running = new Map<string, MachineConfig>();
+  /** Files that the image service is at work on. */
+  readonly holds = new FileHolds();
+  readonly #running = new Map<string, Running>();
   readonly #locks = new Map<string, Promise<void>>();
 
   constructor(options: {
@@ -49,7 +64,9 @@ export class MachineRegistry {
     this.#host = options.host;
     this.#log = options.log;
     this.#engine.onStopped((event) => {
-      void this.exclusively(event.machineId, () => this.#guestStopped(event.machineId, event.reason));
+      this.exclusively(event.machineId, () => this.#guestStopped(event.machineId, event.reason)).catch(
+        (error: unknown) => this.#log.error({ machine: event.machineId, error }, 'a stopped guest was not noted'),
+      );
     });
   }
 
@@ -74,10 +91,13 @@ export class MachineRegistry {
     const configs = machines
       .map((machine) => this.#configOf(machine))
       .filter((config) => config !== undefined);
+    // Before anybody opens one: guests may have been left without the process that served their disks.
+    const running = new Map<string, Running>();
+    for (const config of configs) running.set(config.id, await this.#withParents(config));
     const adopted = await this.#engine.adopt(configs);
     for (const { machineId, state, startedAt } of adopted) {
       const machine = this.get(machineId);
-      const config = configs.find((candidate) => candidate.id === machineId);
+      const config = running.get(machineId);
       // One may have stopped while the others were being found.
       if (machine === undefined || config === undefined || !this.#engine.isRunning(machineId)) continue;
       this.#running.set(machineId, config);
@@ -122,11 +142,9 @@ export class MachineRegistry {
       const after = { ...plan(before), lastConfigurationChange: this.#host.clock.now().toISOString() };
       const now = this.#running.get(machineId);
       if (now !== undefined) {
-        const next = machineConfig(assignedMacs(after, this), this.#host);
-        this.#checkSharing(next);
-        await engineErrors(() => applyToGuest(this.#engine, now, next));
-        this.#running.set(machineId, next);
-        this.#commit(assignedMacs(after, this));
+        const complete = assignedMacs(after, this);
+        const next = await this.#claim(machineConfig(complete, this.#host), now);
+        await this.#bringToGuest(now, next, () => this.#commit(complete));
         return;
       }
       this.#commit(after);
@@ -137,15 +155,15 @@ export class MachineRegistry {
   async destroy(machineId: string): Promise<void> {
     await this.exclusively(machineId, async () => {
       this.require(machineId);
+      try {
+        // First, so that a process killed here leaves a machine that can be destroyed again, and no folder of nobody's.
+        await this.#engine.forget(machineId);
+      } catch (error) {
+        this.#log.warn({ machine: machineId, error }, 'the engine could not forget a virtual machine');
+      }
       this.#files.remove(machineId);
       this.#machines.delete(machineId);
       this.#store.removeOwner(machineId);
-      try {
-        await this.#engine.forget(machineId);
-      } catch (error) {
-        // The machine is gone; what the engine still keeps of it is its own affair.
-        this.#log.warn({ machine: machineId, error }, 'the engine could not forget a virtual machine');
-      }
     });
   }
 
@@ -155,22 +173,22 @@ export class MachineRegistry {
     const machine = assignedMacs(before, this);
     this.#publish({ ...machine, enabledState: STATE.starting, requestedState: STATE.running });
     try {
-      const config = machineConfig(machine, this.#host);
-      this.#checkMemory(config);
-      this.#checkSharing(config);
+      const { config } = await this.#claim(machineConfig(machine, this.#host));
       // Written first, so that a process killed here finds the guest again.
       saveMachine(this.#files, { ...machine, wasRunning: true });
-      await engineErrors(() => this.#engine.start(config));
-      this.#running.set(machineId, config);
+      await this.#engineErrors(() => this.#engine.start(config));
       this.setPower(machineId, STATE.running, {
         startedAt: this.#host.clock.now().toISOString(),
         wasRunning: true,
       });
     } catch (error) {
-      this.#commit({
+      if (this.#engine.isRunning(machineId)) await this.#engine.turnOff(machineId).catch(() => undefined);
+      this.#running.delete(machineId);
+      this.#reached({
         ...machine,
         enabledState: STATE.off,
         requestedState: before.requestedState,
+        startedAt: null,
         wasRunning: false,
       });
       throw error;
@@ -182,7 +200,7 @@ export class MachineRegistry {
     const before = this.require(machineId);
     this.#publish({ ...before, enabledState: STATE.stopping, requestedState: STATE.off });
     try {
-      await engineErrors(() => this.#engine.turnOff(machineId));
+      await this.#engineErrors(() => this.#engine.turnOff(machineId));
     } catch (error) {
       this.#publish(before);
       throw error;
@@ -197,13 +215,13 @@ export class MachineRegistry {
       if (machine === undefined) return;
       this.#running.delete(machineId);
       await Promise.resolve();
-      this.#commit({ ...machine, enabledState: STATE.off, startedAt: null, wasRunning: true });
+      this.#reached({ ...machine, enabledState: STATE.off, startedAt: null, wasRunning: true });
     });
   }
 
   /** Sets a power state that was reached, and keeps it. */
   setPower(machineId: string, enabledState: number, changes: Partial<Machine> = {}): void {
-    this.#commit({
+    this.#reached({
       ...this.require(machineId),
       enabledState,
       requestedState: enabledState,
@@ -217,23 +235,32 @@ export class MachineRegistry {
     this.#publish({ ...this.require(machineId), enabledState });
   }
 
-  /** Who holds a file of this machine open. */
+  /** Who holds a file of this machine open, as a drive's or as a parent of a drive's. */
   usersOf(localPath: string): readonly FileUse[] {
-    return [...this.#running.values()].flatMap((config) =>
-      config.drives
-        .filter((drive) => drive.path === localPath)
-        .map((drive) => ({
-          machineId: config.id,
-          driveId: drive.id,
-          bus: drive.bus,
-          readOnly: drive.readOnly ?? false,
-        })),
+    return [...this.#running.values()].flatMap(({ config, parents }) =>
+      config.drives.flatMap((drive) => {
+        const use = { machineId: config.id, driveId: drive.id, bus: drive.bus };
+        const own: FileUse = { ...use, readOnly: drive.readOnly ?? false, isParent: false };
+        const isParent = parents.get(drive.id)?.includes(localPath) === true;
+        return [
+          ...(drive.path === localPath ? [own] : []),
+          ...(isParent ? [{ ...use, readOnly: true, isParent }] : []),
+        ];
+      }),
     );
+  }
+
+  /** All files of this machine that guests hold open. */
+  filesInUse(): readonly string[] {
+    return [...this.#running.values()].flatMap(({ config, parents }) => [
+      ...config.drives.map((drive) => drive.path).filter((path) => path !== undefined),
+      ...[...parents.values()].flat(),
+    ]);
   }
 
   /** MB that running machines hold. */
   memoryInUse(): number {
-    return [...this.#running.values()].reduce((sum, config) => sum + config.memoryMb, 0);
+    return [...this.#running.values()].reduce((sum, { config }) => sum + config.memoryMb, 0);
   }
 
   isRunning(machineId: string): boolean {
@@ -283,17 +310,69 @@ export class MachineRegistry {
     }
   }
 
-  /** C6: one running machine holds a file for writing, or several hold it for reading. */
-  #checkSharing(config: MachineConfig): void {
-    const own = new Set<string>();
-    for (const drive of config.drives) {
-      if (drive.path === undefined) continue;
-      if (own.has(drive.path) && drive.readOnly !== true) throw this.#sharingViolation(drive.path);
-      own.add(drive.path);
-      const clash = this.usersOf(drive.path).find(
-        (use) => use.machineId !== config.id && !(use.readOnly && (drive.readOnly ?? false)),
-      );
-      if (clash !== undefined) throw this.#sharingViolation(drive.path);
+  /** Changes the guest and keeps the change, or leaves both as they were. */
+  async #bringToGuest(now: Running, next: Running, keep: () => void): Promise<void> {
+    const { id } = next.config;
+    try {
+      await this.#engineErrors(() => applyToGuest(this.#engine, now.config, next.config));
+      try {
+        keep();
+      } catch (error) {
+        // What cannot be kept must not be in the guest either.
+        await applyToGuest(this.#engine, next.config, now.config).catch(() => undefined);
+        throw error;
+      }
+      this.#running.set(id, next);
+    } catch (error) {
+      this.#running.set(id, now);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes the memory and the files of a configuration those of its machine, besides what the machine has already.
+   * One at a time, so that no file is brought into order that another opens meanwhile.
+   */
+  async #claim(config: MachineConfig, now?: Running): Promise<Running> {
+    return await this.exclusively(CLAIMING, async () => {
+      const next = await this.#withParents(config);
+      if (now === undefined) this.#checkMemory(config);
+      this.#checkSharing(next);
+      this.#running.set(config.id, now === undefined ? next : both(now, next));
+      return next;
+    });
+  }
+
+  /** With what the disks of its drives are differences to; brings files that a killed process left into order. */
+  async #withParents(config: MachineConfig): Promise<Running> {
+    const host = {
+      resolveParent: parentResolver(this.#host.paths),
+      isWritten: (file: string): boolean =>
+        this.holds.isHeld(file) || this.usersOf(file).some((use) => !use.readOnly),
+      log: this.#log,
+    };
+    const parents = new Map<string, readonly string[]>();
+    for (const { id, path, kind } of config.drives) {
+      if (path !== undefined && kind === 'disk') parents.set(id, await recoveredParents(path, host));
+    }
+    return { config, parents };
+  }
+
+  /** C6: one running machine holds a file for writing, or several hold it for reading; H11: so does other work. */
+  #checkSharing({ config, parents }: Running): void {
+    const wanted = config.drives.flatMap((drive) => [
+      ...(drive.path === undefined ? [] : [{ path: drive.path, readOnly: drive.readOnly ?? false }]),
+      ...(parents.get(drive.id) ?? []).map((path) => ({ path, readOnly: true })),
+    ]);
+    for (const { path, readOnly } of wanted) {
+      const others = this.usersOf(path).filter((use) => use.machineId !== config.id);
+      const own = wanted.filter((file) => file.path === path);
+      const isNew = !this.usersOf(path).some((use) => use.machineId === config.id);
+      const isClash =
+        others.some((use) => !(use.readOnly && readOnly)) ||
+        (own.length > 1 && own.some((file) => !file.readOnly)) ||
+        (isNew && (readOnly ? this.holds.isWritten(path) : this.holds.isHeld(path)));
+      if (isClash) throw this.#sharingViolation(path);
     }
   }
 
@@ -315,6 +394,17 @@ export class MachineRegistry {
     }
   }
 
+  /** A power state that was reached is seen even when it cannot be written. */
+  #reached(machine: Machine): void {
+    this.#publish(machine);
+    saveMachine(this.#files, machine);
+  }
+
+  /** The engine's errors as Hyper-V's, with the host's paths. */
+  async #engineErrors<T>(work: () => Promise<T>): Promise<T> {
+    return await engineErrors(work, this.#host.paths);
+  }
+
   #commit(machine: Machine): void {
     saveMachine(this.#files, machine);
     this.#publish(machine);
@@ -324,6 +414,17 @@ export class MachineRegistry {
     this.#machines.set(machine.id, machine);
     this.#store.replaceOwner(machine.id, [machine.settings, ...machine.resources.values()]);
   }
+}
+
+/** Key of the lock under which files are claimed: the id of no machine. */
+const CLAIMING = '';
+
+/** While a guest changes from one to the other it has the files of both. */
+function both(now: Running, next: Running): Running {
+  return {
+    config: { ...next.config, drives: [...next.config.drives, ...now.config.drives] },
+    parents: new Map([...now.parents, ...next.parents]),
+  };
 }
 
 /** Vendor part of the host's dynamic MAC addresses. */
@@ -354,12 +455,13 @@ const ENGINE_CODES: Readonly<Record<string, number>> = {
 };
 
 /** The engine's errors as Hyper-V's. Matched by name: two copies of a package may be loaded. */
-export async function engineErrors<T>(work: () => Promise<T>): Promise<T> {
+export async function engineErrors<T>(work: () => Promise<T>, paths: DrivePaths): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof Error && error.name === 'EngineError') {
-      throw new HyperVError(ENGINE_CODES[errorCode(error)] ?? HV.failed, error.message, { cause: error });
+      const code = ENGINE_CODES[errorCode(error)] ?? HV.failed;
+      throw new HyperVError(code, paths.inWindowsTerms(error.message), { cause: error });
     }
     throw error;
   }

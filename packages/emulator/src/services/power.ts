@@ -99,8 +99,8 @@ const WORK: Readonly<Record<Transition, (context: ServiceContext, machineId: str
   },
   reset: async (context, id) => {
     const before = context.machines.require(id).enabledState;
-    await engineErrors(() => context.engine.reset(id));
-    if (before === STATE.paused) await engineErrors(() => context.engine.resume(id));
+    await engineErrors(() => context.engine.reset(id), context.host.paths);
+    if (before === STATE.paused) await engineErrors(() => context.engine.resume(id), context.host.paths);
     context.machines.setPower(id, STATE.running, { startedAt: context.host.clock.now().toISOString() });
   },
 };
@@ -120,7 +120,7 @@ async function orBack(
   work: () => Promise<void>,
 ): Promise<void> {
   try {
-    await engineErrors(work);
+    await engineErrors(work, context.host.paths);
   } catch (error) {
     context.machines.showState(machineId, state);
     throw error;
@@ -133,7 +133,7 @@ export function shutdownMethods(context: ServiceContext): Readonly<Record<string
     InitiateShutdown: async (call) => {
       const machine = context.machines.require(keyOf(call.reference, 'SystemName'));
       if (machine.enabledState !== STATE.running) return returned(HV.invalidState);
-      await engineErrors(() => context.engine.requestShutdown(machine.id));
+      await engineErrors(() => context.engine.requestShutdown(machine.id), context.host.paths);
       return returned(HV.completed);
     },
   };
