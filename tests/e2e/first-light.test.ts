@@ -93,7 +93,8 @@ describe('a generation 2 machine', () => {
       [debian13.client, 'vm2-debian13'],
     ] as const) {
       const text = await consoleUntil(client, name, /^HVG ready/);
-      expect(text).toMatch(/^HVG firmware kind=EFI secureboot=0/m);
+      expect(text).toMatch(/booted by UEFI, Secure Boot off, root disk scsi 0:0:0:0, no IDE/);
+      expect(text).toMatch(/^HVG firmware kind=EFI secureboot=(0|none)/m);
       expect(text).toMatch(/^HVG block .*bus=virtio-scsi .*hctl=0:0:0:0/m);
       expect(text).not.toMatch(/bus=(ide|ata)/);
       expect(text).toMatch(/^HVG nic .*mac=fa:16:3e:/m);
