@@ -17,7 +17,8 @@ packages_of() {
       'xz xz-utils' 'qemu-img qemu-utils' ;;
     clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
-      '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' ;;
+      '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
+      'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' ;;
     *) die "no group of packages named $1" ;;
   esac
 }

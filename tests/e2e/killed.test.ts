@@ -66,6 +66,7 @@ it(`killed ${ROUNDS} times during spawns and deletes, it recovers each time`, as
   }
   // Kills that never met a spawn would prove nothing.
   expect(seen.ACTIVE).toBeGreaterThan(0);
+  expect(seen.ERROR).toBeGreaterThan(0);
   const rest = await cloud.rest();
   await Promise.all((await rest.servers()).map((server) => rest.deleteServer(server.id)));
   await expect.poll(async () => (await rest.servers()).length, { timeout: 60_000 }).toBe(0);
