@@ -19,6 +19,7 @@ import { createVhd, createVhdx } from '@nova-hyperv/vhd';
 import type { WsmanClient } from '@nova-hyperv/wsman';
 import { basicAuth, createWsmanClient } from '@nova-hyperv/wsman';
 import { pino } from 'pino';
+import type { Logger } from 'pino';
 
 export const MIB = 1024 * 1024;
 const CREDENTIALS = { username: 'Administrator', password: 'not-a-secret' };
@@ -39,6 +40,8 @@ export interface TestHostOptions {
   readonly release?: EmulatedHostOptions['release'];
   readonly refuse?: readonly string[];
   readonly config?: Partial<DriverConfig>;
+  /** The driver's log; by default silent. */
+  readonly log?: Logger;
 }
 
 /** An emulated host without guests, and a driver for it. */
@@ -66,7 +69,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     const host = await connectHost({ url: emulated.url, client: wrap(newClient()), reach });
     const driver = createDriver({
       host,
-      log,
+      log: options.log ?? log,
       config: { powerStateEventPollingIntervalSeconds: 3600, ...options.config },
     });
     await driver.initHost();
@@ -140,7 +143,7 @@ export function testImage(generation: 1 | 2, changes: Partial<ImageMeta> = {}): 
     name: `gen${generation}`,
     diskFormat: generation === 2 ? 'vhdx' : 'vhd',
     containerFormat: 'bare',
-    sizeBytes: 4 * MIB,
+    sizeBytes: 0,
     minDiskGb: 0,
     minRamMb: 0,
     properties: generation === 2 ? { hw_machine_type: 'hyperv-gen2' } : {},

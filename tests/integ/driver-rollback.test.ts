@@ -177,6 +177,19 @@ describe('a spawn that fails', () => {
     expect([await machines(test.host), await filesLeft(test.instances)]).toEqual([0, []]);
   });
 
+  it('because its machine is removed meanwhile is no "InstanceNotFound", which Nova takes for a deletion', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    const spawned = test.driver.spawn(
+      spawnRequest(images, {
+        waitForPlugged: async () => {
+          for (const machine of await test.host.machines.list()) await test.host.power.destroy(machine);
+        },
+      }),
+    );
+    await expect(spawned).rejects.toMatchObject({ novaName: 'NovaException', scope: 'host' });
+    expect(await filesLeft(test.instances)).toEqual([]);
+  });
+
   it('because its name is taken touches the other machine in no way', async () => {
     const images = await diskImage(test.folder, 'vhdx');
     await test.driver.spawn(spawnRequest(images));

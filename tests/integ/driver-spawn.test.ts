@@ -1,8 +1,10 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { observe, POWER_STATE, specOf } from '@nova-hyperv/driver';
+import type { ImageSource } from '@nova-hyperv/driver';
 import type { UnprovenShape } from '@nova-hyperv/hyperv';
 import { inspect } from '@nova-hyperv/vhd';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   diskImage,
@@ -103,6 +105,10 @@ describe('spawn', () => {
     expect(await driver.listInstances()).toHaveLength(2);
 
     await driver.destroy(testInstance(1));
+    // Renamed on the host: its notes still say whose it is.
+    const [renamed] = await running.host.machines.findByName('instance-00000002');
+    if (renamed !== undefined)
+      await running.host.machines.modifySettings(renamed, { ElementName: 'renamed' });
     await driver.destroy(testInstance(2));
     await driver.destroy(testInstance(2));
     expect(await filesLeft(instances)).toEqual([]);
@@ -176,12 +182,6 @@ describe('spawn', () => {
     expect(await driver.listInstances()).toEqual([]);
     expect(await filesLeft(instances)).toEqual([]);
   });
-
-  it('runs on 2012 R2, where serial ports are plain resources', async () => {
-    const running = await start({ release: '2012R2' });
-    await running.driver.spawn(spawnRequest(await diskImage(running.folder, 'vhdx')));
-    expect((await observed(running, 'instance-00000001')).serialPorts[0].pipe).toMatch(/_rw$/);
-  });
 });
 
 describe('power', () => {
@@ -232,6 +232,20 @@ describe('the image cache', () => {
     for (const name of await readdir(join(instances, '_base')))
       await utimes(join(instances, '_base', name), longAgo, longAgo);
     await driver.manageImageCache(new Set([testImage(2).id]));
+    // The resized copy is the parent of a machine's disk, whoever's that is: it stays, and the image itself goes.
+    expect((await readdir(join(instances, '_base'))).toSorted()).toEqual([
+      `${testImage(1).id}_1.vhd`,
+      `${testImage(2).id}.vhdx`,
+    ]);
+    await driver.destroy(testInstance(1));
+    for (const name of await readdir(join(instances, '_base')))
+      await utimes(join(instances, '_base', name), longAgo, longAgo);
+    await mkdir(join(instances, 'other'));
+    await writeFile(join(instances, 'other', 'root.vhd'), 'no disk that can be read');
+    await driver.manageImageCache(new Set([testImage(2).id]));
+    expect(await cached()).toBe(2);
+    await rm(join(instances, 'other'), { recursive: true });
+    await driver.manageImageCache(new Set([testImage(2).id]));
     expect(await readdir(join(instances, '_base'))).toEqual([`${testImage(2).id}.vhdx`]);
   });
 
@@ -243,6 +257,104 @@ describe('the image cache', () => {
     await writeFile(join(instances, '_base', `${testImage(2).id}.vhdx`), 'damaged');
     await driver.spawn(spawnRequest(images));
     expect(images.downloads).toBe(2);
+  });
+
+  it('fetches a truncated image again, but not under the disks of instances', async () => {
+    const { driver, folder, instances } = await start();
+    const images = await diskImage(folder, 'vhdx');
+    const { size } = await stat(join(folder, 'image.vhdx'));
+    const image = testImage(2, { sizeBytes: size });
+    const cached = join(instances, '_base', `${image.id}.vhdx`);
+    await driver.spawn(spawnRequest(images, { image }));
+    await truncate(cached, size - 4096);
+    const beside = driver.spawn(spawnRequest(images, { image, number: 2 }));
+    await expect(beside).rejects.toMatchObject({
+      novaName: 'NovaException',
+      scope: 'host',
+      message: expect.stringMatching(/is damaged .* cannot be fetched again/),
+    });
+    expect((await stat(cached)).size).toBe(size - 4096);
+    await driver.destroy(testInstance(1));
+    await driver.spawn(spawnRequest(images, { image, number: 2 }));
+    expect((await stat(cached)).size).toBe(size);
+    expect(images.downloads).toBe(2);
+  });
+
+  it('makes a damaged resized copy again', async () => {
+    const { driver, folder, instances } = await start();
+    const images = await diskImage(folder, 'vhd');
+    await driver.spawn(spawnRequest(images, { generation: 1 }));
+    await driver.destroy(testInstance(1));
+    await writeFile(join(instances, '_base', `${testImage(1).id}_1.vhd`), 'damaged');
+    await driver.spawn(spawnRequest(images, { generation: 1 }));
+    expect(images.downloads).toBe(1);
+  });
+
+  it('outlives a first download that fails while others wait for it', async () => {
+    const { driver, folder, instances } = await start();
+    const good = await diskImage(folder, 'vhdx');
+    let attempts = 0;
+    const images: ImageSource = {
+      download: async (id, target) => {
+        attempts += 1;
+        if (attempts > 1) return good.download(id, target);
+        await writeFile(target, 'half of it');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      },
+    };
+    const all = await Promise.allSettled(
+      [1, 2, 3].map((number) => driver.spawn(spawnRequest(images, { number }))),
+    );
+    expect(all.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    const failed = all.find((one) => one.status === 'rejected');
+    expect(failed?.reason).toMatchObject({
+      novaName: 'NovaException',
+      scope: 'host',
+      message: expect.stringMatching(/volume of instances_path is full.*Free space/),
+    });
+    expect(attempts).toBe(2);
+    expect(await readdir(join(instances, '_base'))).toEqual([`${testImage(2).id}.vhdx`]);
+  });
+
+  it('keeps the Nova name of what its caller threw', async () => {
+    const { driver } = await start();
+    const images: ImageSource = {
+      download: () =>
+        Promise.reject(Object.assign(new Error('gone'), { code: 'X', novaName: 'ImageNotFound' })),
+    };
+    await expect(driver.spawn(spawnRequest(images))).rejects.toMatchObject({ novaName: 'ImageNotFound' });
+  });
+});
+
+describe('the log', () => {
+  it('tells an operator what is done to which instance, and no secret', async () => {
+    const lines: { level: number; instance?: string; msg: string }[] = [];
+    const write = (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]);
+    const { driver, folder, emulated } = await start({ log: pino({ level: 'debug' }, { write }) });
+    const { uuid } = testInstance(1);
+    await driver.spawn(spawnRequest(await diskImage(folder, 'vhdx')));
+    await driver.powerOff(testInstance(1), { timeoutSeconds: 0 });
+    await driver.powerOn(testInstance(1));
+    await driver.reboot(testInstance(1), 'HARD');
+    await driver.destroy(testInstance(1));
+    const told = lines.filter(({ level }) => level === 30).map(({ msg }) => msg);
+    expect(told).toEqual([
+      expect.stringMatching(/^Hyper-V host HV1 is ready; instances are in C:/),
+      expect.stringMatching(/^Fetching image \S+ into the cache$/),
+      expect.stringMatching(/^Fetching image \S+ took \d+\.\d\d seconds$/),
+      expect.stringMatching(/^Making machine instance-00000001 of generation 2 in C:/),
+      expect.stringMatching(/^Spawning the instance on the hypervisor took \d+\.\d\d seconds$/),
+      'Powered off: turned off without the guest',
+      'Powered on',
+      'Rebooted: the machine was reset',
+      expect.stringMatching(/^Destroying the instance on the hypervisor took \d+\.\d\d seconds$/),
+    ]);
+    const ofHost = lines.filter(({ msg }) => msg.startsWith('Hyper-V host'));
+    for (const line of lines) if (!ofHost.includes(line)) expect(line.instance).toBe(uuid);
+    const phases = lines.filter(({ level }) => level === 20).map(({ msg }) => msg);
+    expect(phases).toContain('Spawn: power on done');
+    expect(JSON.stringify(lines)).not.toContain(emulated.credentials.password);
   });
 });
 

@@ -4,6 +4,7 @@ import type { DriverConfig } from './config.js';
 import type { ConsoleLoggers } from './console/console-loggers.js';
 import type { ImageCache } from './disks/image-cache.js';
 import type { InstanceFolders } from './disks/instance-folder.js';
+import type { LateCleanup } from './late-cleanup.js';
 
 /** What the driver's operations share. */
 export interface DriverContext {
@@ -13,4 +14,5 @@ export interface DriverContext {
   readonly folders: InstanceFolders;
   readonly cache: ImageCache;
   readonly consoles: ConsoleLoggers;
+  readonly lateCleanup: LateCleanup;
 }

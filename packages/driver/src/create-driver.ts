@@ -1,4 +1,4 @@
-import type { HyperVHost } from '@nova-hyperv/hyperv';
+import type { HostFacts, HyperVHost } from '@nova-hyperv/hyperv';
 import type { Logger } from 'pino';
 import { DEFAULT_CONFIG } from './config.js';
 import type { DriverConfig } from './config.js';
@@ -11,13 +11,15 @@ import { InstanceFolders } from './disks/instance-folder.js';
 import { DriverError } from './errors.js';
 import { hostResources } from './host-resources.js';
 import { KeyedLock } from './keyed-lock.js';
+import { LateCleanup } from './late-cleanup.js';
 import { removeLeftovers } from './leftovers.js';
 import { instanceNotFound, isUuid, powerStateOf, requireMachine } from './lookup.js';
 import { asNovaErrors } from './nova-errors.js';
 import { versionText } from './plan/generation.js';
 import { compareVersions, OLDEST_HOST } from './plan/limits.js';
+import { chooseSwitch } from './plan/network.js';
 import { powerOff, powerOn, reboot } from './power.js';
-import { spawn } from './spawn.js';
+import { planFactsOf, spawn } from './spawn.js';
 import { POWER_STATE } from './types.js';
 import type {
   HostResources,
@@ -46,6 +48,16 @@ export function createDriver(options: CreateDriverOptions): VirtDriver {
 /** COMPUTE_* traits of what is served (os-traits); those of features to come are not claimed. */
 const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMAGE_TYPE_VHDX'] as const;
 
+/** Told at start, not only by the first instance that fails. */
+function warnOfMissingSwitch({ config, log }: DriverContext, facts: HostFacts): void {
+  try {
+    chooseSwitch(planFactsOf(facts), config);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log.warn(`${why} Until then instances with ports are refused`);
+  }
+}
+
 class HyperVDriver implements VirtDriver {
   readonly nodeName: string;
   readonly #context: DriverContext;
@@ -69,6 +81,13 @@ class HyperVDriver implements VirtDriver {
         folderOf: (instance) => folders.localOf(instance),
         log,
       }),
+      lateCleanup: new LateCleanup({
+        log,
+        remove: (instance, isDropped) =>
+          this.#locks.run(instance.uuid, async () => {
+            if (!isDropped()) await destroyInstance(this.#context, instance);
+          }),
+      }),
     };
   }
 
@@ -89,8 +108,25 @@ class HyperVDriver implements VirtDriver {
         if (isUuid(note) && powerStateOf(state) === POWER_STATE.RUNNING) consoles.start({ uuid: note, name });
       }
       const intervalMs = config.powerStateEventPollingIntervalSeconds * 1000;
-      this.#watcher = new StateWatcher({ host, intervalMs, log, onEvent: (event) => this.#onEvent(event) });
+      this.#watcher = new StateWatcher({
+        host,
+        intervalMs,
+        log,
+        onEvent: (event) => this.#onEvent(event),
+        onGone: (uuid) => this.#settled(uuid, consoles.stop(uuid)),
+        onBack: () => host.forgetFacts(),
+      });
       this.#watcher.start(summaries);
+      warnOfMissingSwitch(this.#context, facts);
+      const ours = summaries.filter(({ note }) => isUuid(note)).length;
+      log.info(
+        { host: facts.name, windows: versionText({ windowsVersion: facts.version }), machines: ours },
+        `Hyper-V host ${facts.name} is ready; instances are in ${config.instancesPath}`,
+      );
+      if (!host.reach.pipesReachable)
+        log.warn(
+          'The serial pipes of the host cannot be reached from here: instances have no console log. Run the service on the host itself to have them',
+        );
     });
   }
 
@@ -127,7 +163,7 @@ class HyperVDriver implements VirtDriver {
         await spawn(this.#context, request);
       } catch (error) {
         // Facts that have changed meanwhile (a switch that was removed) may be the reason.
-        this.#context.host.forgetFacts();
+        if (!(error instanceof DriverError && error.scope === 'request')) this.#context.host.forgetFacts();
         throw error;
       }
     });
@@ -188,6 +224,7 @@ class HyperVDriver implements VirtDriver {
   }
 
   async close(): Promise<void> {
+    this.#context.lateCleanup.close();
     await this.#watcher?.close();
     await this.#context.consoles.close();
   }
@@ -196,14 +233,17 @@ class HyperVDriver implements VirtDriver {
     return this.#locks.run(instance.uuid, () => asNovaErrors(work));
   }
 
+  #settled(uuid: string, end: Promise<void>): void {
+    end.catch((error: unknown) =>
+      this.#context.log.warn({ err: error, instance: uuid }, 'The console log did not end well'),
+    );
+  }
+
   #onEvent(event: LifecycleEvent): void {
     const { consoles, log } = this.#context;
+    log.debug({ instance: event.uuid, transition: event.transition }, `The machine ${event.transition}`);
     if (event.transition === 'stopped' || event.transition === 'suspended') {
-      consoles
-        .finish(event.uuid)
-        .catch((error: unknown) =>
-          log.warn({ err: error, instance: event.uuid }, 'the console log did not end well'),
-        );
+      this.#settled(event.uuid, consoles.finish(event.uuid));
     } else if (event.transition === 'started' || event.transition === 'resumed') {
       consoles.start(event);
     }

@@ -1,15 +1,28 @@
 import { hostBaseName, isInHostFolder, sameHostPath } from '@nova-hyperv/hyperv';
 import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
-import { findMachines } from './lookup.js';
+import { findMachines, isOf } from './lookup.js';
+import { Stopwatch } from './stopwatch.js';
 import type { InstanceRef } from './types.js';
 
 /** Removes the instance's machine and its folder; harmless when there is neither. */
 export async function destroyInstance(context: DriverContext, instance: InstanceRef): Promise<void> {
-  await context.consoles.stop(instance.uuid);
-  for (const machine of await findMachines(context.host, instance))
-    await destroyMachine(context, instance, machine);
-  await context.folders.remove(instance, { trusted: false });
+  const { consoles, folders, host, log } = context;
+  const watch = new Stopwatch();
+  await consoles.stop(instance.uuid);
+  let machines = await findMachines(host, instance);
+  // Renamed by somebody on the host: its notes still say whose it is.
+  if (machines.length === 0) machines = (await host.machines.list()).filter(isOf(instance));
+  for (const machine of machines) await destroyMachine(context, instance, machine);
+  const hadFolder = await folders.remove(instance, { trusted: false });
+  if (machines.length === 0 && !hadFolder) {
+    log.debug({ instance: instance.uuid }, 'Nothing of the instance is on the host');
+    return;
+  }
+  log.info(
+    { instance: instance.uuid },
+    `Destroying the instance on the hypervisor took ${watch.seconds()} seconds`,
+  );
 }
 
 /** Removes one machine, and its folder where that is the instance's own. */
@@ -18,8 +31,9 @@ export async function destroyMachine(
   instance: InstanceRef,
   machine: MachineHandle,
 ): Promise<void> {
-  const { config, folders, host } = context;
+  const { config, folders, host, log } = context;
   await host.power.destroy(machine);
+  log.debug({ instance: instance.uuid, machine: machine.id }, `Machine ${machine.name} removed`);
   const own = folders.pathOf(instance);
   const { dataRoot } = machine;
   if (sameHostPath(dataRoot, own)) {

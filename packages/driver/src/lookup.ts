@@ -18,7 +18,12 @@ export async function findMachines(
   instance: InstanceRef,
 ): Promise<readonly MachineHandle[]> {
   const named = await host.machines.findByName(instance.name);
-  return named.filter((machine) => machine.notes[0]?.toLowerCase() === instance.uuid.toLowerCase());
+  return named.filter(isOf(instance));
+}
+
+/** Whether a machine's notes say that it is the instance's. */
+export function isOf(instance: Pick<InstanceRef, 'uuid'>): (machine: MachineHandle) => boolean {
+  return (machine) => machine.notes[0]?.toLowerCase() === instance.uuid.toLowerCase();
 }
 
 export async function requireMachine(host: HyperVHost, instance: InstanceRef): Promise<MachineHandle> {

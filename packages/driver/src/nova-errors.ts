@@ -11,9 +11,23 @@ export async function asNovaErrors<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function novaError(error: unknown): unknown {
-  if (hasCode(error, 'DRIVER_ERROR') || !(error instanceof Error)) return error;
-  if (error.name === 'AbortError') return error;
+  // What the caller's own parts threw (ports, downloads) has its Nova name already.
+  if (!(error instanceof Error) || 'novaName' in error || error.name === 'AbortError') return error;
   if (hasCode(error, 'HYPERV_NOT_FOUND'))
     return new DriverError('InstanceNotFound', error.message, { cause: error });
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
+    return new DriverError(
+      'NovaException',
+      `The volume of instances_path is full (${error.message}). Free space on it, remove unused files from its _base folder, or move instances_path to a larger volume.`,
+      { cause: error },
+    );
+  }
+  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) {
+    return new DriverError(
+      'NovaException',
+      `The compute service may not write below instances_path (${error.message}). Check the rights of its account there.`,
+      { cause: error },
+    );
+  }
   return new DriverError('NovaException', error.message, { cause: error });
 }

@@ -11,6 +11,7 @@ const SHUTDOWN_REASON = 'OpenStack asked for the shut-down';
 export async function powerOn(context: DriverContext, instance: InstanceRef): Promise<void> {
   const machine = await requireMachine(context.host, instance);
   await start(context, instance, machine);
+  context.log.info({ instance: instance.uuid }, 'Powered on');
 }
 
 /** The logger goes first: the guest's first lines come at once. */
@@ -29,9 +30,12 @@ export async function powerOff(
   instance: InstanceRef,
   options: { timeoutSeconds: number; retryIntervalSeconds?: number },
 ): Promise<void> {
-  const { host, consoles } = context;
+  const { host, consoles, log } = context;
   const machine = await findMachine(host, instance);
-  if (machine === undefined) return;
+  if (machine === undefined) {
+    log.warn({ instance: instance.uuid }, 'There is no machine to power off on this host');
+    return;
+  }
   const retrySeconds = options.retryIntervalSeconds ?? DEFAULT_RETRY_SECONDS;
   const shutDown =
     options.timeoutSeconds > 0 &&
@@ -41,6 +45,8 @@ export async function powerOff(
     if (state !== undefined && state !== STATE.off) await host.power.request(machine, STATE.off);
   }
   await consoles.finish(instance.uuid);
+  const how = shutDown ? 'the guest shut down' : 'turned off without the guest';
+  log.info({ instance: instance.uuid }, `Powered off: ${how}`);
 }
 
 /** True when the machine is off within the time. A guest that was not ready to listen is asked again. */
@@ -63,6 +69,8 @@ async function shutDownGuest(
     }
     const state = await host.power.state(machine);
     if (state === STATE.off || state === undefined) return true;
+    // Nothing runs in it that could listen.
+    if (state === STATE.paused || state === STATE.saved) return false;
     const left = deadline - Date.now();
     if (left <= 0) return false;
     await sleep(Math.min(STATE_POLL_MS, left));
@@ -82,17 +90,23 @@ export async function reboot(
     if (await shutDownGuest(context, machine, config.waitSoftRebootSeconds, DEFAULT_RETRY_SECONDS)) {
       await consoles.finish(instance.uuid);
       await start(context, instance, machine);
+      log.info({ instance: instance.uuid }, 'Rebooted: the guest shut down and was started again');
       return;
     }
-    log.warn({ instance: instance.uuid }, 'the guest does not shut down; the machine is reset');
+    log.warn(
+      { instance: instance.uuid },
+      `The guest did not shut down within ${config.waitSoftRebootSeconds} seconds and is reset. Check its integration services, or raise wait_soft_reboot_seconds`,
+    );
   }
   const now = await host.power.state(machine);
   if (now === STATE.running || now === STATE.paused) {
     consoles.start(instance);
     await host.power.request(machine, STATE.reset);
+    log.info({ instance: instance.uuid }, 'Rebooted: the machine was reset');
     return;
   }
   // Saved memory is what a hard reboot is to get rid of.
   if (now === STATE.saved) await host.power.request(machine, STATE.off);
   await start(context, instance, machine);
+  log.info({ instance: instance.uuid }, 'Rebooted: the machine was started');
 }

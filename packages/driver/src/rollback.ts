@@ -14,15 +14,21 @@ export class Rollback {
     this.#steps.push({ what, undo });
   }
 
-  /** Goes on after a step that fails: the rest is undone, and the next start finds what is left. */
-  async undoAll(): Promise<void> {
+  /** Goes on after a step that fails: the rest is undone. False when something may be left. */
+  async undoAll(): Promise<boolean> {
+    let complete = true;
     for (const { what, undo } of this.#steps.toReversed()) {
       try {
         await undo();
       } catch (error) {
-        this.#log.error({ err: error, what }, 'an undo failed; the next start will try again');
+        complete = false;
+        this.#log.warn(
+          { err: error, what },
+          `Could not take back ${what} of a failed spawn; it is tried again until the host answers, and at the next start`,
+        );
       }
     }
     this.#steps.length = 0;
+    return complete;
   }
 }

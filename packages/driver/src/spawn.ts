@@ -1,7 +1,7 @@
-import { STATE } from '@nova-hyperv/hyperv';
-import type { InvokeOptions, MachineHandle } from '@nova-hyperv/hyperv';
+import { hasCode, isOutcomeUnknown, STATE } from '@nova-hyperv/hyperv';
+import type { HostFacts, InvokeOptions, MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
-import { destroyMachine } from './destroy.js';
+import { destroyInstance, destroyMachine } from './destroy.js';
 import { makeDiskFile } from './disks/make-files.js';
 import { DriverError } from './errors.js';
 import { findMachines } from './lookup.js';
@@ -10,30 +10,46 @@ import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
+import { Stopwatch } from './stopwatch.js';
 import type { SpawnRequest } from './types.js';
+import type { Logger } from 'pino';
 
 /**
  * Makes an instance's machine and starts it. Nothing on the host is touched before the plan stands, but for the image cache; what was
  * made before a failure is undone, last first, and the failure itself is thrown.
  */
 export async function spawn(context: DriverContext, request: SpawnRequest): Promise<void> {
-  const phases = new PhaseClock(request.onPhase);
-  const { signal, instance } = request;
+  const { signal, instance, image } = request;
+  const log = context.log.child({ instance: instance.uuid });
+  const phases = new PhaseClock(request.onPhase, log);
+  const whole = new Stopwatch();
   signal?.throwIfAborted();
+  // What an earlier try of this instance may have left goes first: it would stand in the way.
+  if (context.lateCleanup.drop(instance.uuid)) await destroyInstance(context, instance);
   const early = await earlyInput(context, request);
   const { rootFormat } = planEarly(early);
   phases.end('plan');
   await refuseTakenName(context, request);
-  const base = await context.cache.ensure(request.image, rootFormat, request.images, { signal });
-  const spawnPlan = plan({ ...early, base });
-  phases.end('image');
-  signal?.throwIfAborted();
-  const rollback = new Rollback(context.log.child({ instance: instance.uuid }));
+  const releaseImage = context.cache.hold(image.id);
+  const rollback = new Rollback(log);
   try {
+    const base = await context.cache.ensure(image, rootFormat, request.images, {
+      signal,
+      instance: instance.uuid,
+    });
+    const spawnPlan = plan({ ...early, base });
+    phases.end('image');
+    signal?.throwIfAborted();
+    const { name, generation, directory } = spawnPlan.vm;
+    log.info({ image: image.id }, `Making machine ${name} of generation ${generation} in ${directory}`);
     await make(context, request, spawnPlan, rollback, phases);
+    log.info(`Spawning the instance on the hypervisor took ${whole.seconds()} seconds`);
   } catch (error) {
-    await rollback.undoAll();
-    throw error;
+    const complete = await rollback.undoAll();
+    if (!complete || isOutcomeUnknown(error)) context.lateCleanup.add(instance);
+    throw removedMeanwhile(error) ?? error;
+  } finally {
+    releaseImage();
   }
 }
 
@@ -97,14 +113,27 @@ async function allOf(works: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-async function earlyInput(context: DriverContext, request: SpawnRequest): Promise<EarlyPlanInput> {
-  const facts = await context.host.facts();
-  const host: PlanHostFacts = {
+/** Not InstanceNotFound: for Nova that means that the user has deleted the instance, and it would forget it without a word. */
+function removedMeanwhile(error: unknown): DriverError | undefined {
+  if (!(error instanceof Error) || !hasCode(error, 'HYPERV_NOT_FOUND')) return undefined;
+  return new DriverError(
+    'NovaException',
+    `${error.message} Something else on the host removed it while it was made: look who manages machines there besides this service.`,
+    { cause: error },
+  );
+}
+
+export function planFactsOf(facts: HostFacts): PlanHostFacts {
+  return {
     name: facts.name,
     windowsVersion: facts.version,
     logicalProcessors: facts.logicalProcessors,
     switches: facts.switches,
   };
+}
+
+async function earlyInput(context: DriverContext, request: SpawnRequest): Promise<EarlyPlanInput> {
+  const host = planFactsOf(await context.host.facts());
   return {
     instance: request.instance,
     image: request.image,
@@ -129,15 +158,18 @@ async function refuseTakenName({ host }: DriverContext, { instance }: SpawnReque
 /** Tells how long each phase took. */
 class PhaseClock {
   readonly #tell: SpawnRequest['onPhase'];
-  #since = performance.now();
+  readonly #log: Logger;
+  #phase = new Stopwatch();
 
-  constructor(tell: SpawnRequest['onPhase']) {
+  constructor(tell: SpawnRequest['onPhase'], log: Logger) {
     this.#tell = tell;
+    this.#log = log;
   }
 
   end(phase: string): void {
-    const now = performance.now();
-    this.#tell?.(phase, now - this.#since);
-    this.#since = now;
+    const milliseconds = this.#phase.milliseconds();
+    this.#phase = new Stopwatch();
+    this.#log.debug({ phase, milliseconds: Math.round(milliseconds) }, `Spawn: ${phase} done`);
+    this.#tell?.(phase, milliseconds);
   }
 }

@@ -6,10 +6,14 @@ import { POWER_STATE } from './types.js';
 import type { LifecycleEvent, PowerState } from './types.js';
 
 export interface WatcherOptions {
-  readonly host: HyperVHost;
+  readonly host: Pick<HyperVHost, 'name' | 'summaries'>;
   readonly intervalMs: number;
   readonly log: Logger;
   readonly onEvent: (event: LifecycleEvent) => void;
+  /** A machine that was there is not any more. */
+  readonly onGone: (uuid: string) => void;
+  /** The host answers after it did not: it may have been started again. */
+  readonly onBack: () => void;
 }
 
 const SLOWEST_RETRY_MS = 60_000;
@@ -36,8 +40,12 @@ export class StateWatcher {
   }
 
   async #run(): Promise<void> {
-    const { host, intervalMs, log } = this.#options;
+    const { host, intervalMs, log, onBack } = this.#options;
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
     let wait = intervalMs;
+    let failing = false;
     for (;;) {
       try {
         await sleep(wait, this.#stop.signal);
@@ -45,14 +53,25 @@ export class StateWatcher {
         return;
       }
       try {
-        const summaries = await host.summaries();
-        if (this.#stop.signal.aborted) return;
+        // A host that does not answer does not hold up the end of the service.
+        const summaries = await Promise.race([host.summaries(), stopped]);
+        if (summaries === undefined) return;
+        if (failing) {
+          failing = false;
+          log.info(`Host ${host.name} answers again`);
+          onBack();
+        }
         this.#compare(summaries);
         wait = intervalMs;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        if (wait === intervalMs)
-          log.warn({ err: error }, 'the states of the machines cannot be read; trying again');
+        if (!failing) {
+          log.warn(
+            { err: error },
+            `Host ${host.name} does not tell the states of its machines; it is asked again until it does. Check that it is up and that WinRM runs`,
+          );
+        }
+        failing = true;
         wait = Math.min(wait * 2, SLOWEST_RETRY_MS);
       }
     }
@@ -67,9 +86,10 @@ export class StateWatcher {
       try {
         this.#options.onEvent({ uuid, name, transition });
       } catch (error) {
-        this.#options.log.error({ err: error, instance: uuid }, 'a lifecycle listener failed');
+        this.#options.log.error({ err: error, instance: uuid }, 'A lifecycle listener failed');
       }
     }
+    for (const uuid of this.#known?.keys() ?? []) if (!now.has(uuid)) this.#options.onGone(uuid);
     this.#known = now;
   }
 }

@@ -39,6 +39,10 @@ describe('Windows paths', () => {
     [String.raw`C:\disk.vhdx:stream`, 'a stream'],
     [String.raw`C:\CON`, 'a device'],
     [String.raw`C:\a\com1.txt`, 'a device with an extension'],
+    [String.raw`C:\a\nul .vhdx`, 'a device with a space and an extension'],
+    [String.raw`C:\conin$`, 'the console'],
+    [String.raw`\\.\PhysicalDrive0`, 'a device path'],
+    [String.raw`\\?\UNC\server\share\a.vhdx`, 'long UNC'],
     [String.raw`C:\a\name.`, 'a dot at the end'],
     [String.raw`C:\a\name `, 'a space at the end'],
     ['C:\\a\u0000b', 'a control character'],
@@ -46,6 +50,14 @@ describe('Windows paths', () => {
     [`C:\\${'x'.repeat(256)}`, 'a long name'],
   ])('%j is refused: %s', (windows) => {
     expect(() => paths.toLocal(windows)).toThrow(/no path of this host/);
+  });
+
+  it('a text about files names them as the host does', () => {
+    const local = path.join(root, 'a', 'b.vhdx');
+    expect(paths.inWindowsTerms(`'${local}' and ${local}: gone`)).toBe(
+      String.raw`'C:\a\b.vhdx' and C:\a\b.vhdx: gone`,
+    );
+    expect(paths.inWindowsTerms('/elsewhere/a is gone')).toBe('/elsewhere/a is gone');
   });
 
   it('never leads out of the folder, and comes back', () => {

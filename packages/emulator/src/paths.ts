@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { HV, HyperVError } from './errors.js';
 
-const RESERVED = /^(?:con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³])(?:\.|$)/i;
+const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|com[1-9¹²³]|lpt[1-9¹²³]) *(?:\.|$)/i;
 const FORBIDDEN = /[<>:"|?*/\p{Cc}]/u;
 const MAXIMUM_PATH = 1024;
 const MAXIMUM_NAME = 255;
@@ -58,7 +58,9 @@ export class DrivePaths {
   /** A text about files of the drive as it reads on the host: no path of this machine leaves it. */
   inWindowsTerms(text: string): string {
     const [before, ...rest] = text.split(`${this.root}/`);
-    const after = rest.map((part) => `C:\\${part.replace(/^[^\s'":]+/, (file) => file.replaceAll('/', '\\'))}`);
+    const after = rest.map(
+      (part) => `C:\\${part.replace(/^[^\s'":]+/, (file) => file.replaceAll('/', '\\'))}`,
+    );
     return [before, ...after].join('');
   }
 

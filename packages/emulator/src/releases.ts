@@ -7,6 +7,8 @@ export interface Release {
   readonly caption: string;
   /** Default configuration version of new machines. */
   readonly machineVersion: string;
+  /** Configuration versions that a new machine may have (rule V17). */
+  readonly machineVersions: readonly string[];
   /** True from 10.0 on: hot-add of NICs, Linux Secure Boot template, hot memory (hyperv-wmi facts, §1.2). */
   readonly isTen: boolean;
   /** Most virtual processors of a machine by generation. */
@@ -67,6 +69,12 @@ const SINCE_TEN_PROPERTIES = {
   Msvm_MemorySettingData: ['HugePagesEnabled', 'SgxSize', 'SgxEnabled'],
 } as const;
 
+const MACHINE_VERSIONS = '5.0 6.2 7.0 7.1 8.0 8.1 8.2 8.3 9.0 9.1 9.2 9.3 10.0 10.5 11.0 12.0'.split(' ');
+
+function versions(oldest: string, newest: string): readonly string[] {
+  return MACHINE_VERSIONS.slice(MACHINE_VERSIONS.indexOf(oldest), MACHINE_VERSIONS.indexOf(newest) + 1);
+}
+
 const TEN = {
   isTen: true,
   maximumProcessors: { 1: 64, 2: 240 },
@@ -82,6 +90,7 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
     version: '6.3.9600',
     caption: 'Microsoft Windows Server 2012 R2 Datacenter',
     machineVersion: '5.0',
+    machineVersions: ['5.0'],
     isTen: false,
     maximumProcessors: { 1: 64, 2: 64 },
     maximumMemoryMb: { 1: 1_048_576, 2: 1_048_576 },
@@ -95,18 +104,21 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
     version: '10.0.14393',
     caption: 'Microsoft Windows Server 2016 Datacenter',
     machineVersion: '8.0',
+    machineVersions: versions('5.0', '8.0'),
   },
   '2019': {
     ...TEN,
     version: '10.0.17763',
     caption: 'Microsoft Windows Server 2019 Datacenter',
     machineVersion: '9.0',
+    machineVersions: versions('5.0', '9.0'),
   },
   '2022': {
     ...TEN,
     version: '10.0.20348',
     caption: 'Microsoft Windows Server 2022 Datacenter',
     machineVersion: '10.0',
+    machineVersions: versions('8.0', '10.0'),
     maximumProcessors: { 1: 64, 2: 1024 },
     maximumSyntheticNics: 68,
   },
@@ -115,6 +127,7 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
     version: '10.0.26100',
     caption: 'Microsoft Windows Server 2025 Datacenter',
     machineVersion: '12.0',
+    machineVersions: versions('8.0', '12.0'),
     maximumProcessors: { 1: 64, 2: 2048 },
     maximumMemoryMb: { 1: 1_048_576, 2: 251_658_240 },
     maximumSyntheticNics: 68,

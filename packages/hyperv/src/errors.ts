@@ -80,10 +80,13 @@ const GIVEN_UP = new Set(['TimedOut']);
 /** The host may have done, or may still be doing, what was asked: no answer, an answer too late, a job that is not seen any more. */
 export function isOutcomeUnknown(error: unknown): boolean {
   if (hasCode(error, 'HYPERV_JOB_VANISHED', 'HYPERV_DEADLINE', 'HYPERV_ABORTED')) return true;
-  if (hasCode(error, 'WSMAN_FAULT'))
-    return GIVEN_UP.has((error as Partial<Record<'subcode', string>>).subcode ?? '');
+  if (typeof error !== 'object' || error === null) return false;
+  if (hasCode(error, 'WSMAN_FAULT')) {
+    return 'subcode' in error && typeof error.subcode === 'string' && GIVEN_UP.has(error.subcode);
+  }
   const unanswered = ['WSMAN_UNREACHABLE', 'WSMAN_DEADLINE', 'WSMAN_BAD_RESPONSE', 'WSMAN_ABORTED'];
-  return hasCode(error, ...unanswered) && (error as Partial<Record<'notSent', boolean>>).notSent !== true;
+  const notSent = 'notSent' in error && error.notSent === true;
+  return hasCode(error, ...unanswered) && !notSent;
 }
 
 /** Something else is at work on the object: the same request may succeed in a moment. */

@@ -1,3 +1,4 @@
+import { WsmanFault } from '@nova-hyperv/wsman';
 import { describe, expect, it } from 'vitest';
 import { Machines, systemReference } from './machines.js';
 import { STATE } from './names.js';
@@ -48,6 +49,14 @@ describe('a state change that is refused as invalid', () => {
   it('is "not found" when the machine is gone', async () => {
     const { power } = powerOf({ invoke: invalid, query: () => [] });
     await expect(power.request(MACHINE, STATE.off)).rejects.toMatchObject({ code: 'HYPERV_NOT_FOUND' });
+    const removed = powerOf({
+      invoke: () => {
+        throw new WsmanFault({ subcode: 'InternalError', message: 'Not found', hresult: 0x8004_1002 });
+      },
+    });
+    await expect(removed.power.request(MACHINE, STATE.off)).rejects.toMatchObject({
+      code: 'HYPERV_NOT_FOUND',
+    });
   });
 });
 

@@ -59,6 +59,7 @@ export class Power {
         await this.#wire.call(machine.system, 'RequestStateChange', { RequestedState: wanted }, options);
         return;
       } catch (error) {
+        if (isNotFoundFault(error)) throw gone(machine, this.#wire.host);
         if (!isInvalidState(error)) throw error;
         const actual = await this.state(machine);
         if (actual === wanted) return;

@@ -62,6 +62,8 @@ export interface NetworkApi {
   port(portId: string, token: string): Promise<PortView | null>;
   portsOf(instanceUuid: string, token: string): Promise<readonly PortView[]>;
   deletePort(portId: string, token: string): Promise<void>;
+  /** Replaces the groups of a port. */
+  setSecurityGroups(portId: string, groupIds: readonly string[], token: string): Promise<void>;
   securityGroups(projectId: string, token: string): Promise<readonly SecurityGroupView[]>;
 }
 

@@ -23,6 +23,7 @@ import { registerInstanceActions } from './servers/instance-actions.js';
 import { registerServerLists } from './servers/list.js';
 import { registerServerMetadata } from './servers/metadata.js';
 import { registerServerNetworks } from './servers/network-routes.js';
+import { registerSecurityGroups } from './servers/security-groups.js';
 import { registerServerUpdate } from './servers/update.js';
 import { registerExternalEvents } from './servers/external-events.js';
 import { registerServices } from './services/routes.js';
@@ -30,6 +31,7 @@ import { registerZones } from './services/zones.js';
 import { COMPUTE_MIGRATIONS } from './store/migrations.js';
 import { beatService, registerService } from './store/service-store.js';
 import type { ComputeTables } from './store/tables.js';
+import { registerUsage } from './usage/routes.js';
 
 /** Nova of the one-machine cloud: API, scheduler and conductor in this process. */
 export interface NovaService extends CloudService {
@@ -56,12 +58,14 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
   registerServerActions(route, nova, conductor);
   registerServerMetadata(route, nova);
   registerServerNetworks(route, nova);
+  registerSecurityGroups(route, nova);
   registerInstanceActions(route, nova);
   registerExternalEvents(route, nova);
   registerHypervisors(route, nova);
   registerServices(route, nova);
   registerZones(route, nova);
   registerLimits(route, nova);
+  registerUsage(route, nova);
   registerMisc(route);
 }
 

@@ -1,4 +1,4 @@
-import { open, rename, stat } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -55,24 +55,35 @@ export class ConsoleLogWriter {
 
 /** The older file, then the newer; undefined when there is neither. */
 export async function readConsoleLog(folder: string): Promise<Uint8Array | undefined> {
-  const older = await readLog(join(folder, OLDER));
-  const newer = await readLog(join(folder, CURRENT));
-  if (older === undefined && newer === undefined) return undefined;
-  return Buffer.concat([older ?? Buffer.alloc(0), newer ?? Buffer.alloc(0)]);
+  // The newer is opened first: a rotation between the two gives one file twice, never a gap.
+  const newer = await open(join(folder, CURRENT), 'r').catch(ignoreMissing);
+  try {
+    const older = await open(join(folder, OLDER), 'r').catch(ignoreMissing);
+    try {
+      if (older === undefined && newer === undefined) return undefined;
+      const parts = (await isSame(older, newer)) ? [newer] : [older, newer];
+      return Buffer.concat(await Promise.all(parts.map(readLog)));
+    } finally {
+      await older?.close();
+    }
+  } finally {
+    await newer?.close();
+  }
 }
 
-async function readLog(path: string): Promise<Buffer | undefined> {
-  const info = await stat(path).catch(ignoreMissing);
-  if (info === undefined) return undefined;
-  const file = await open(path, 'r').catch(ignoreMissing);
-  if (file === undefined) return undefined;
-  try {
-    const bytes = Buffer.alloc(Math.min(info.size, CONSOLE_LOG_LIMIT * 2));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+async function isSame(a: FileHandle | undefined, b: FileHandle | undefined): Promise<boolean> {
+  if (a === undefined || b === undefined) return false;
+  const [one, other] = await Promise.all([a.stat({ bigint: true }), b.stat({ bigint: true })]);
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/** The end of the file, as much as a log may have. */
+async function readLog(file: FileHandle | undefined): Promise<Buffer> {
+  if (file === undefined) return Buffer.alloc(0);
+  const { size } = await file.stat();
+  const bytes = Buffer.alloc(Math.min(size, CONSOLE_LOG_LIMIT));
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, size - bytes.length);
+  return bytes.subarray(0, bytesRead);
 }
 
 function ignoreMissing(error: unknown): undefined {

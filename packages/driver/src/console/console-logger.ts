@@ -22,6 +22,7 @@ export class ConsoleLogger {
   #finishing = false;
   #pipe: Duplex | undefined;
   #eagerUntil = 0;
+  #troubled = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: { reach: HostReach; uuid: string; folder: string; log: Logger }) {
@@ -31,15 +32,20 @@ export class ConsoleLogger {
     this.#log = options.log;
   }
 
-  start(): void {
+  /** Settles when nothing is read or written any more. */
+  get done(): Promise<void> {
+    return this.#done;
+  }
+
+  /** `after`: the end of the machine's earlier logger, which writes to the same file. */
+  start(after: Promise<void> = Promise.resolve()): void {
     this.#eagerUntil = Date.now() + EAGER_MS;
-    this.#done = this.#run();
+    this.#done = after.then(() => this.#run());
   }
 
   /** The machine is being started again: its pipe will be there soon. */
   expectSoon(): void {
     this.#eagerUntil = Date.now() + EAGER_MS;
-    this.#finishing = false;
   }
 
   /** Reads what is still in the pipe, then ends. */
@@ -68,10 +74,20 @@ export class ConsoleLogger {
         await sleep(wait, this.#stop.signal);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        this.#log.warn({ err: error, instance: this.#uuid }, 'the console log is interrupted');
+        this.#tell(error);
         await sleep(PATIENT_INTERVAL_MS, this.#stop.signal).catch(() => undefined);
       }
     }
+  }
+
+  /** Once until it works again: a full disk would otherwise be told of each second by each machine. */
+  #tell(error: unknown): void {
+    if (this.#troubled) return;
+    this.#troubled = true;
+    this.#log.warn(
+      { err: error, instance: this.#uuid },
+      `The console log in ${this.#folder} cannot be written; it is tried again. Check the room on that volume and the rights on the folder`,
+    );
   }
 
   /** Logging comes from the read-only pipe, or from the read-write one where there is no read-only one. */
@@ -89,7 +105,9 @@ export class ConsoleLogger {
     try {
       if (this.#stop.signal.aborted) return;
       for await (const chunk of pipe) {
-        if (chunk instanceof Uint8Array) await writer.append(chunk);
+        if (!(chunk instanceof Uint8Array)) continue;
+        await writer.append(chunk);
+        this.#troubled = false;
       }
     } catch (error) {
       // A pipe whose machine is gone breaks instead of ending.

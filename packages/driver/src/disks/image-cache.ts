@@ -9,10 +9,14 @@ import { KeyedLock } from '../keyed-lock.js';
 import { refuseDifferencing } from '../plan/disks.js';
 import type { ResizedBase, RootFormat } from '../plan/disks.js';
 import type { BaseImage } from '../plan/input.js';
+import { Stopwatch } from '../stopwatch.js';
 import type { ImageMeta, ImageSource } from '../types.js';
+import { mayBeParent, readBaseUse } from './base-use.js';
+import type { BaseUse } from './base-use.js';
 import { copyToNew, publish, removeFile } from './files.js';
 import { isMissing } from './instance-folder.js';
 
+const BASE_FOLDER = '_base';
 const EXTENSIONS = ['vhd', 'vhdx', 'iso'] as const;
 /** `<image id>.<ext>` and `<image id>_<GB>.vhd` */
 const CACHED = /^(?<id>[0-9A-Za-z-]+?)(?:_\d+)?\.(?:vhd|vhdx|iso)$/;
@@ -20,6 +24,8 @@ const IMAGE_ID = /^[0-9A-Za-z-]{1,64}$/;
 
 export interface CacheOptions {
   readonly signal?: AbortSignal | undefined;
+  /** UUID of the instance that the image is for, for the log. */
+  readonly instance?: string;
 }
 
 /**
@@ -32,6 +38,7 @@ export class ImageCache {
   readonly #node: string;
   readonly #log: Logger;
   readonly #locks = new KeyedLock();
+  readonly #held = new Map<string, number>();
 
   constructor(host: HyperVHost, config: DriverConfig, node: string, log: Logger) {
     this.#host = host;
@@ -41,11 +48,21 @@ export class ImageCache {
   }
 
   #path(name: string): string {
-    return joinHostPath(this.#config.instancesPath, '_base', name);
+    return joinHostPath(this.#config.instancesPath, BASE_FOLDER, name);
   }
 
   #local(name: string): string {
     return this.#host.reach.local(this.#path(name));
+  }
+
+  /** Keeps {@link manage} from removing the image's files until the returned function is called: a child is about to be made of them. */
+  hold(imageId: string): () => void {
+    this.#held.set(imageId, (this.#held.get(imageId) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(imageId) ?? 1) - 1;
+      if (left > 0) this.#held.set(imageId, left);
+      else this.#held.delete(imageId);
+    };
   }
 
   /** The image's base, fetched when it is not here. */
@@ -63,25 +80,45 @@ export class ImageCache {
     }
     return this.#locks.run(image.id, async () => {
       options.signal?.throwIfAborted();
-      return (await this.#cached(image.id)) ?? this.#fetch(image, format, source, options);
+      return (await this.#cached(image)) ?? this.#fetch(image, format, source, options);
     });
   }
 
-  async #cached(imageId: string): Promise<BaseImage | undefined> {
+  async #cached(image: ImageMeta): Promise<BaseImage | undefined> {
     for (const extension of EXTENSIONS) {
-      const name = `${imageId}.${extension}`;
+      const name = `${image.id}.${extension}`;
       if (!(await this.#touch(name))) continue;
       const path = this.#path(name);
-      if (extension === 'iso') return { kind: 'iso', path };
       try {
+        await refuseTruncated(image, this.#local(name));
+        if (extension === 'iso') return { kind: 'iso', path };
         return { kind: 'disk', path, info: await inspect(this.#local(name)) };
       } catch (error) {
-        if (!hasCode(error, 'VHD_CORRUPT', 'VHD_UNKNOWN_FORMAT')) throw error;
-        this.#log.warn({ err: error, image: imageId }, 'the cached image is damaged; it is fetched again');
-        await removeFile(this.#local(name));
+        if (!isDamage(error)) throw error;
+        await this.#removeDamaged(name, error);
       }
     }
     return undefined;
+  }
+
+  /** A base that disks of instances may need is never replaced: a person has to look. */
+  async #removeDamaged(name: string, damage: Error): Promise<void> {
+    const use = await this.#baseUse();
+    if (mayBeParent(use, name)) {
+      const who = use.unread[0] ?? 'disks of instances on this host';
+      throw new DriverError(
+        'NovaException',
+        `The cached image ${this.#path(name)} is damaged (${damage.message}) and cannot be fetched again while it may be the parent of ${who}. ` +
+          `Put the undamaged file back, or remove those instances first.`,
+        { cause: damage },
+      );
+    }
+    this.#log.warn({ err: damage, file: name }, `The cached image ${name} is damaged and is made again`);
+    await removeFile(this.#local(name));
+  }
+
+  #baseUse(): Promise<BaseUse> {
+    return readBaseUse(this.#host.reach.local(this.#config.instancesPath), BASE_FOLDER);
   }
 
   /** The time of last use is the file's own. */
@@ -100,15 +137,19 @@ export class ImageCache {
     image: ImageMeta,
     format: RootFormat,
     source: ImageSource,
-    { signal }: CacheOptions,
+    { instance, signal }: CacheOptions,
   ): Promise<BaseImage> {
     const temporary = this.#local(this.#temporaryName(image.id));
+    const watch = new Stopwatch();
+    const log = instance === undefined ? this.#log : this.#log.child({ instance });
+    log.info({ image: image.id, bytes: image.sizeBytes }, `Fetching image ${image.id} into the cache`);
     await removeFile(temporary);
     try {
       await source.download(image.id, temporary, signal === undefined ? {} : { signal });
       const extension = await checkContent(image, format, temporary);
       const name = `${image.id}.${extension}`;
       await publish(temporary, this.#local(name));
+      log.info({ image: image.id, file: name }, `Fetching image ${image.id} took ${watch.seconds()} seconds`);
       const path = this.#path(name);
       return extension === 'iso'
         ? { kind: 'iso', path }
@@ -128,10 +169,7 @@ export class ImageCache {
     const name = wanted.path.slice(wanted.path.lastIndexOf('\\') + 1);
     await this.#locks.run(name, async () => {
       options.signal?.throwIfAborted();
-      if (await this.#touch(name)) {
-        if ((await inspect(this.#local(name))).virtualSize === wanted.sizeBytes) return;
-        await removeFile(this.#local(name));
-      }
+      if ((await this.#touch(name)) && (await this.#isUsableResized(name, wanted))) return;
       // The host resizes files by their extension only.
       const temporaryName = this.#temporaryName(name.replace(/\.vhd$/, ''), 'part.vhd');
       const temporary = this.#local(temporaryName);
@@ -152,6 +190,28 @@ export class ImageCache {
     });
   }
 
+  /** Another driver's rounding may have given it a slightly different size: while disks need it, it stays and is good enough. */
+  async #isUsableResized(name: string, wanted: ResizedBase): Promise<boolean> {
+    let virtualSize: number;
+    try {
+      ({ virtualSize } = await inspect(this.#local(name)));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await this.#removeDamaged(name, error);
+      return false;
+    }
+    if (virtualSize === wanted.sizeBytes) return true;
+    if (mayBeParent(await this.#baseUse(), name)) {
+      this.#log.warn(
+        { file: name, virtualSize, wanted: wanted.sizeBytes },
+        `The resized image ${name} has another size than its flavor gives and stays, because disks may need it`,
+      );
+      return true;
+    }
+    await removeFile(this.#local(name));
+    return false;
+  }
+
   /** Files whose making was cut short by the end of an earlier process of this node. */
   async removeUnfinished(): Promise<readonly string[]> {
     const mine = new RegExp(`^\\..+\\.${this.#node}\\.part(?:\\.vhd)?$`);
@@ -160,28 +220,63 @@ export class ImageCache {
     return names;
   }
 
-  /** Touches what is used; removes what has not been for long enough. */
+  /**
+   * Touches what is used; removes what has not been for long enough. What the caller knows of use is not all: a base whose child is on
+   * the host stays, whoever's the child is.
+   */
   async manage(usedImageIds: ReadonlySet<string>): Promise<void> {
     const oldest = Date.now() - this.#config.removeUnusedOriginalMinimumAgeSeconds * 1000;
+    let scan: { readonly at: number; readonly use: BaseUse } | undefined;
     for (const name of await this.#names()) {
       const id = CACHED.exec(name)?.groups?.['id'];
       if (id === undefined) continue;
       await this.#locks.run(id, async () => {
         if (usedImageIds.has(id)) {
           await this.#touch(name);
-        } else if (this.#config.removeUnusedBaseImages) {
-          const { mtimeMs } = await stat(this.#local(name));
-          if (mtimeMs > oldest) return;
+          return;
+        }
+        if (!this.#config.removeUnusedBaseImages || !(await this.#isOlder(name, oldest))) return;
+        // What was touched after the scan has a child that the scan did not see.
+        scan ??= { at: Date.now(), use: await this.#baseUse() };
+        const { at, use } = scan;
+        if (use.unread.length > 0) {
+          this.#log.warn(
+            { file: name, disks: use.unread.slice(0, 3) },
+            `The unused image ${name} stays: ${use.unread.length} disks below instances_path cannot be read to see what their parents are`,
+          );
+        } else if (mayBeParent(use, name)) {
+          await this.#touch(name);
+        } else if (!this.#held.has(id) && (await this.#isOlder(name, at))) {
           await removeFile(this.#local(name));
-          this.#log.info({ image: id, file: name }, 'removed a cached image that is no longer used');
+          this.#log.info({ image: id, file: name }, `Removed the cached image ${name}: no longer used`);
         }
       });
     }
   }
 
-  async #names(): Promise<readonly string[]> {
-    return readdir(this.#host.reach.local(joinHostPath(this.#config.instancesPath, '_base')));
+  async #isOlder(name: string, than: number): Promise<boolean> {
+    const { mtimeMs } = await stat(this.#local(name));
+    return mtimeMs <= than;
   }
+
+  async #names(): Promise<readonly string[]> {
+    return readdir(this.#host.reach.local(joinHostPath(this.#config.instancesPath, BASE_FOLDER)));
+  }
+}
+
+/** A cached file is what Glance gave, byte for byte: a shorter one has lost its end. */
+async function refuseTruncated(image: ImageMeta, file: string): Promise<void> {
+  const { size } = await stat(file);
+  if (size >= image.sizeBytes) return;
+  throw new TruncatedError(`it has ${size} bytes instead of ${image.sizeBytes}`);
+}
+
+class TruncatedError extends Error {
+  readonly code = 'TRUNCATED';
+}
+
+function isDamage(error: unknown): error is Error {
+  return error instanceof Error && hasCode(error, 'TRUNCATED', 'VHD_CORRUPT', 'VHD_UNKNOWN_FORMAT');
 }
 
 /** What the file is by its content; refuses what is not what it says, and what Hyper-V cannot run. */

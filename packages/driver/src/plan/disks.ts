@@ -3,6 +3,7 @@ import type { DiskFormat, DiskInfo } from '@nova-hyperv/vhd';
 import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
 import type { EarlyPlanInput, PlanInput } from './input.js';
+import { MAXIMUM_DISK_BYTES } from './limits.js';
 import { localDiskBus, SlotAllocator } from './slots.js';
 import { compareDrives } from './vm-spec.js';
 import type { ControllerSpec, DriveSpec, Generation } from './vm-spec.js';
@@ -84,6 +85,7 @@ export function planDisks(
     files.push(rootFile(input, path, base.path, base.info, sizeBytes, resizedBase));
   }
   if (instance.flavor.ephemeralGb > 0) {
+    refuseTooLarge(input, 'ephemeral disk', instance.flavor.ephemeralGb * GIB, 'vhdx');
     const path = joinHostPath(directory, 'eph0.vhdx');
     drives.push({ ...slots.take(bus), kind: 'disk', path });
     files.push({ kind: 'empty', path, sizeBytes: instance.flavor.ephemeralGb * GIB });
@@ -134,7 +136,18 @@ function rootSize(input: PlanInput, info: DiskInfo): number | undefined {
         `image ${input.image.id} has a virtual size of ${info.virtualSize} bytes. Use a flavor with a larger disk, or with disk 0 for the image's own size.`,
     );
   }
+  refuseTooLarge(input, 'root disk', internal, info.format);
   return internal === info.virtualSize ? undefined : internal;
+}
+
+function refuseTooLarge(input: PlanInput, what: string, bytes: number, format: DiskFormat): void {
+  const largest = MAXIMUM_DISK_BYTES[format];
+  if (bytes <= largest) return;
+  throw new DriverError(
+    'CannotResizeDisk',
+    `Flavor ${input.instance.flavor.name}'s ${what} of ${bytes} bytes is too large: a ${format.toUpperCase()} has at most ${largest / GIB} GiB. ` +
+      (format === 'vhd' ? 'Use a smaller flavor, or an image in VHDX.' : 'Use a smaller flavor.'),
+  );
 }
 
 function resizedVhdBase(

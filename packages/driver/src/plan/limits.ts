@@ -15,6 +15,8 @@ const LIMITS: readonly {
   { since: [10, 0, 26100], processors: { 1: 64, 2: 2048 }, memoryMb: { 1: 1_048_576, 2: 251_658_240 } },
 ];
 
+/** Largest virtual disks. Source: Microsoft's "Plan for Hyper-V scalability in Windows Server" (virtual hard disk capacity). */
+export const MAXIMUM_DISK_BYTES = { vhd: 2040 * 1024 ** 3, vhdx: 64 * 1024 ** 4 } as const;
 /** Hyper-V's smallest machine. */
 export const MINIMUM_MEMORY_MB = 32;
 /** Synthetic network adapters of one machine. */

@@ -237,6 +237,13 @@ describe('refusals that need only metadata', () => {
     ['vNUMA', withExtraSpecs({ 'hw:numa_nodes': '2' }), 'InstanceUnacceptable', /NUMA/],
     ['nested virtualization', withImage({ hw_cpu_features: 'sse, vmx' }), 'InstanceUnacceptable', /nested/],
     ['RemoteFX', withExtraSpecs({ 'os:resolution': '1024x768' }), 'InstanceUnacceptable', /RemoteFX/],
+    [
+      'accelerators',
+      withExtraSpecs({ 'accel:device_profile': 'gpu' }),
+      'InstanceUnacceptable',
+      /accelerators/,
+    ],
+    ['memory encryption', withImage({ hw_mem_encryption: 'true' }), 'InstanceUnacceptable', /encryption/],
     ['PCI devices', withExtraSpecs({ 'pci_passthrough:alias': 'gpu:1' }), 'InstanceUnacceptable', /PCI/],
     [
       'disk limits',
@@ -347,6 +354,18 @@ describe('refusals that need the file', () => {
       make.planInput({ base: make.base({ type: 'differencing' }) }),
       'ImageUnacceptable',
       /parent/,
+    ],
+    [
+      'a root larger than a VHD can be',
+      withRoot(2048, { image: make.image(gen1), base: make.vhdBase() }),
+      'CannotResizeDisk',
+      /2040 GiB.*VHDX/s,
+    ],
+    [
+      'an ephemeral larger than a VHDX can be',
+      make.planInput({ instance: make.instance({ flavor: make.flavor({ ephemeralGb: 70_000 }) }) }),
+      'CannotResizeDisk',
+      /ephemeral disk.*65536 GiB/s,
     ],
     [
       'an ISO that says vhdx',

@@ -78,6 +78,19 @@ const RULES: readonly Rule[] = [
   },
   { where: 'flavor extra spec', name: /^os:(resolution|monitors|vram)$/, feature: 'RemoteFX' },
   { where: 'flavor extra spec', name: /^pci_passthrough:/, feature: 'PCI pass-through' },
+  { where: 'flavor extra spec', name: /^accel:device_profile$/, feature: 'accelerators' },
+  {
+    where: 'image property',
+    name: /^hw_mem_encryption$/,
+    harmless: asksNothing('false', 'no', '0', 'off'),
+    feature: 'memory encryption',
+  },
+  {
+    where: 'flavor extra spec',
+    name: /^hw:mem_encryption$/,
+    harmless: asksNothing('false', 'no', '0', 'off'),
+    feature: 'memory encryption',
+  },
   {
     where: 'flavor extra spec',
     name: /^quota:disk_(total|read|write)_(iops|bytes)_sec$/,

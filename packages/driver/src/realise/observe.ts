@@ -55,7 +55,6 @@ export function observeRows(id: string, rows: SettingsRows): ObservedMachine {
   };
 }
 
-/** Order in which a machine's objects stand is the order of their ids: queries promise none. */
 function ofKind(rows: SettingsRows, kind: ResourceKind): readonly CimInstance[] {
   const { subType } = RESOURCE[kind];
   return rows.filter((row) => sameText(text(row, 'ResourceSubType'), subType));

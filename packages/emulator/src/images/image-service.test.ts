@@ -193,6 +193,14 @@ describe('other methods', () => {
     expect(existsSync(path.join(test.host.driveC, 'vms', 'a.vhdx'))).toBe(true);
   });
 
+  it.each(['BlockSize', 'LogicalSectorSize'])('H12: ConvertVirtualHardDisk needs %s', async (name) => {
+    const source = await createDisk(test, 'a.vhdx');
+    const all = { Path: String.raw`C:\vms\b.vhd`, Type: 3, Format: 2, BlockSize: 0, LogicalSectorSize: 0 };
+    const settings = v2('Msvm_VirtualHardDiskSettingData', { ...all, [name]: null });
+    const parameters = { SourcePath: source, VirtualDiskSettingData: encodeCimXml(settings, loadSchema()) };
+    expect(codeOf(await call(test.client, IMAGES, 'ConvertVirtualHardDisk', parameters))).toBe(32773);
+  });
+
   it('ValidateVirtualHardDisk fails the job for a file that is none', async () => {
     const file = await createDisk(test, 'a.vhdx');
     expect(codeOf(await call(test.client, IMAGES, 'ValidateVirtualHardDisk', { Path: file }))).toBe(0);

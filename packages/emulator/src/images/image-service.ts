@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { convertDisk, createVhd, createVhdx, inspect, openDisk, validateCreate } from '@nova-hyperv/vhd';
-import type { DiskInfo } from '@nova-hyperv/vhd';
+import type { Disk, DiskInfo } from '@nova-hyperv/vhd';
 import type { InvokeResult } from '@nova-hyperv/wsman';
 import { dateTime, v2 } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
@@ -46,12 +46,12 @@ interface StorageWork {
 async function storageJob(context: ServiceContext, storage: StorageWork): Promise<InvokeResult> {
   const { caption, jobType, files, check, work } = storage;
   const request = { caption, jobType, className: 'Msvm_StorageJob' } as const;
-  let release = (): void => undefined;
+  let release: (() => void) | undefined;
   try {
     release = context.machines.holds.hold(files);
     await check();
   } catch (error) {
-    release();
+    release?.();
     return refusal(context, error, request);
   }
   const job = context.jobs.start({ ...request, affects: [], cancellable: true, work });
@@ -146,7 +146,14 @@ function parentOf(
 
 async function convert(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
   const source = call.text('SourcePath');
-  const wish = diskWish(call.instance('VirtualDiskSettingData', 'Msvm_VirtualHardDiskSettingData'));
+  const settings = call.instance('VirtualDiskSettingData', 'Msvm_VirtualHardDiskSettingData');
+  const wish = diskWish(settings);
+  for (const name of ['BlockSize', 'LogicalSectorSize']) {
+    if ((settings.properties[name] ?? null) === null)
+      throw new HyperVError(HV.invalidParameter, `${name} must be given; 0 is the default.`, {
+        direct: true,
+      }); // H12
+  }
   if (wish.type === 'differencing') {
     throw new HyperVError(HV.notSupported, 'Converting into a differencing disk is not supported.', {
       direct: true,
@@ -166,8 +173,9 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
         validateCreate({ ...wish, virtualSize: info.virtualSize });
       }),
     work: (control) =>
-      diskErrors(source, () =>
-        convertDisk(
+      diskErrors(source, async () => {
+        await context.machines.bringIntoOrder(from);
+        await convertDisk(
           { path: from, resolveParent: parentResolver(context.host.paths) },
           {
             path: to,
@@ -177,8 +185,8 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
             ...(wish.logicalSectorSize === 0 ? {} : { logicalSectorSize: wish.logicalSectorSize }),
           },
           { signal: control.signal },
-        ),
-      ),
+        );
+      }),
   });
 }
 
@@ -249,6 +257,7 @@ async function resizeFile(
     );
     return;
   }
+  await context.machines.bringIntoOrder(local);
   const disk = await openDisk(local, { resolveParent: parentResolver(context.host.paths) });
   try {
     const size = Math.ceil(wanted / disk.logicalSectorSize) * disk.logicalSectorSize;
@@ -275,7 +284,7 @@ async function validate(context: ServiceContext, call: MethodCall): Promise<Invo
     check: () => diskErrors(file, async () => await Promise.resolve(requireUnused(context, local, file))),
     work: () =>
       diskErrors(file, async () => {
-        const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
+        const disk = await openReadOnly(context, local);
         await disk.close();
       }),
   });
@@ -290,7 +299,9 @@ async function settingData(context: ServiceContext, call: MethodCall): Promise<I
 async function state(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
   const file = call.text('Path');
   const local = context.host.paths.toLocal(file);
-  const inUse = context.machines.usersOf(local).length > 0;
+  // H20: a parent is read by the machine that has its child, and attached to none.
+  const inUse =
+    context.machines.usersOf(local).some((use) => !use.isParent) || context.machines.holds.isWritten(local);
   const info = await diskErrors(file, () => inspect(local));
   const least = inUse ? null : await diskErrors(file, () => leastSize(context, local, info));
   const told = v2('Msvm_VirtualHardDiskState', {
@@ -308,12 +319,18 @@ async function state(context: ServiceContext, call: MethodCall): Promise<InvokeR
 async function leastSize(context: ServiceContext, local: string, info: DiskInfo): Promise<number> {
   // H7: only a VHDX can be made smaller.
   if (info.format === 'vhd') return info.virtualSize;
-  const disk = await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
+  const disk = await openReadOnly(context, local);
   try {
     return await smallestSize(disk);
   } finally {
     await disk.close();
   }
+}
+
+/** A disk that nobody writes to. What a killed process left is brought into order first, as Windows does. */
+async function openReadOnly(context: ServiceContext, local: string): Promise<Disk> {
+  await context.machines.bringIntoOrder(local);
+  return await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
 }
 
 /** H11. */

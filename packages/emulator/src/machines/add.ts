@@ -285,6 +285,8 @@ function addConnection(machine: Machine, wanted: CimInstance, host: RuleHost): A
 
 /** The switch paths of a connection in the host's own form; R1 for texts that are no paths to a switch. */
 export function switchPaths(value: CimValue, host: RuleHost): readonly string[] {
+  if (value !== null && !Array.isArray(value))
+    throw new HyperVError(HV.invalidParameter, 'HostResource must be an array with the path of a switch.');
   const paths = textsOf(value).filter((path) => path !== '');
   if (paths.length > 1) throw new HyperVError(HV.invalidParameter, 'A connection has one switch.');
   return paths.map((path) => {

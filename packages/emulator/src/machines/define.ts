@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { dateTime, interval, textOf, v2 } from '../cim.js';
-import { HV, HyperVError } from '../errors.js';
+import { HV, HyperVError, errorCode } from '../errors.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { addResource } from './add.js';
 import { known, newResource } from './build.js';
@@ -45,12 +45,24 @@ export function defineMachine(
   };
   for (const root of ['ConfigurationDataRoot', 'SnapshotDataRoot', 'SwapFileDataRoot']) {
     const folder = textOf(machine.settings.properties[root]);
-    if (folder !== '') mkdirSync(host.paths.toLocal(folder), { recursive: true });
+    if (folder !== '') makeFolder(folder, host);
   }
   for (const resource of standardResources(machine, generation, host))
     machine = withResource(machine, resource);
   for (const resource of resources) machine = applyResource(machine, resource, host);
   return machine;
+}
+
+/** V20. */
+function makeFolder(folder: string, host: RuleHost): void {
+  try {
+    mkdirSync(host.paths.toLocal(folder), { recursive: true });
+  } catch (error) {
+    if (error instanceof HyperVError) throw error;
+    throw new HyperVError(HV.failed, `The folder '${folder}' cannot be made (${errorCode(error)}).`, {
+      cause: error,
+    });
+  }
 }
 
 /** In a definition, memory and processor texts change what every machine has; everything else is added. */

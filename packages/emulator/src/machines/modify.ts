@@ -117,6 +117,12 @@ function modifyMemory(machine: Machine, before: CimInstance, changes: Changes, h
   }
   if (!isDynamic) return changes;
   const [reservation, limit] = [numberOf(after['Reservation']), numberOf(after['Limit'])];
+  if (reservation < SMALLEST_MEMORY || limit > most) {
+    throw new HyperVError(
+      HV.invalidParameter,
+      `Dynamic memory must lie between ${SMALLEST_MEMORY} and ${most} MB.`,
+    );
+  }
   if (reservation > quantity || quantity > limit) {
     throw new HyperVError(
       HV.invalidParameter,
@@ -159,6 +165,12 @@ function modifyProcessor(machine: Machine, before: CimInstance, changes: Changes
   if (count < 1 || count > most) {
     throw new HyperVError(HV.invalidParameter, `The number of processors must lie between 1 and ${most}.`);
   }
+  if (isTrue(changes['ExposeVirtualizationExtensions']) && majorVersion(machine) < NESTED_SINCE) {
+    throw new HyperVError(
+      HV.invalidParameter,
+      `ExposeVirtualizationExtensions needs configuration version ${NESTED_SINCE}.0 or later.`,
+    );
+  }
   const [reservation, limit] = [numberOf(after['Reservation']), numberOf(after['Limit'])];
   if (limit > 100_000 || reservation > limit) {
     throw new HyperVError(HV.invalidParameter, 'Processor Reservation <= Limit <= 100000 is needed.');
@@ -166,6 +178,13 @@ function modifyProcessor(machine: Machine, before: CimInstance, changes: Changes
   if (numberOf(after['Weight']) > 10_000)
     throw new HyperVError(HV.invalidParameter, 'Weight is at most 10000.');
   return changes;
+}
+
+/** P4: first configuration version that knows nested virtualization. */
+const NESTED_SINCE = 8;
+
+function majorVersion(machine: Machine): number {
+  return Number.parseInt(textOf(machine.settings.properties['Version']), 10);
 }
 
 /** Another file in the drive, or limits of the one that is in it. */

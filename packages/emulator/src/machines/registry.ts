@@ -8,6 +8,7 @@ import type { DrivePaths } from '../paths.js';
 import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
 import { recoveredParents } from './disk-chain.js';
+import type { ChainHost } from './disk-chain.js';
 import { machineConfig } from './engine-config.js';
 import { FileHolds } from './file-holds.js';
 import { applyToGuest } from './hot-plug.js';
@@ -65,7 +66,8 @@ export class MachineRegistry {
     this.#log = options.log;
     this.#engine.onStopped((event) => {
       this.exclusively(event.machineId, () => this.#guestStopped(event.machineId, event.reason)).catch(
-        (error: unknown) => this.#log.error({ machine: event.machineId, error }, 'a stopped guest was not noted'),
+        (error: unknown) =>
+          this.#log.error({ machine: event.machineId, error }, 'a stopped guest was not noted'),
       );
     });
   }
@@ -258,6 +260,11 @@ export class MachineRegistry {
     ]);
   }
 
+  /** Replays what a killed process left in the logs of a disk file and its parents, unless somebody writes to them. */
+  async bringIntoOrder(localPath: string): Promise<void> {
+    await this.exclusively(CLAIMING, () => recoveredParents(localPath, this.#chainHost()));
+  }
+
   /** MB that running machines hold. */
   memoryInUse(): number {
     return [...this.#running.values()].reduce((sum, { config }) => sum + config.memoryMb, 0);
@@ -345,17 +352,20 @@ export class MachineRegistry {
 
   /** With what the disks of its drives are differences to; brings files that a killed process left into order. */
   async #withParents(config: MachineConfig): Promise<Running> {
-    const host = {
-      resolveParent: parentResolver(this.#host.paths),
-      isWritten: (file: string): boolean =>
-        this.holds.isHeld(file) || this.usersOf(file).some((use) => !use.readOnly),
-      log: this.#log,
-    };
+    const host = this.#chainHost();
     const parents = new Map<string, readonly string[]>();
     for (const { id, path, kind } of config.drives) {
       if (path !== undefined && kind === 'disk') parents.set(id, await recoveredParents(path, host));
     }
     return { config, parents };
+  }
+
+  #chainHost(): ChainHost {
+    return {
+      resolveParent: parentResolver(this.#host.paths),
+      isWritten: (file) => this.holds.isWritten(file) || this.usersOf(file).some((use) => !use.readOnly),
+      log: this.#log,
+    };
   }
 
   /** C6: one running machine holds a file for writing, or several hold it for reading; H11: so does other work. */

@@ -5,7 +5,7 @@ import { define, pathTo, switchPath, wanted, withDisk } from '../testing/rule-ho
 import { codeOf, find, hostMaker, running } from '../testing/rules.js';
 import { addResource } from './add.js';
 import { machineConfig } from './engine-config.js';
-import { STATE, idOf } from './model.js';
+import { STATE, idOf, withSettings } from './model.js';
 import type { Machine } from './model.js';
 import { modifyResource } from './modify.js';
 import { removeResource } from './remove.js';
@@ -278,6 +278,28 @@ describe('modifying', () => {
       base.machine,
       memory,
       { DynamicMemoryEnabled: true, Reservation: 511n, VirtualQuantity: 1024n, Limit: 4096n },
+      32773,
+    ],
+    [
+      'M1 dynamic and less than the smallest',
+      base.machine,
+      memory,
+      { DynamicMemoryEnabled: true, Reservation: 16n, VirtualQuantity: 1024n, Limit: 4096n },
+      32773,
+    ],
+    [
+      'M9 dynamic and more than the largest',
+      base.machine,
+      memory,
+      { DynamicMemoryEnabled: true, Reservation: 512n, VirtualQuantity: 1024n, Limit: 12_582_914n },
+      32773,
+    ],
+    ['P4 nested', base.machine, processor, { ExposeVirtualizationExtensions: true }, 0],
+    [
+      'P4 nested in an old configuration version',
+      withSettings(base.machine, { Version: '7.1' }),
+      processor,
+      { ExposeVirtualizationExtensions: true },
       32773,
     ],
     ['M3 buffer 4 %', base.machine, memory, { TargetMemoryBuffer: 4 }, 32773],

@@ -57,7 +57,6 @@ const ONLY_AT_DEFINITION = new Set([
   'BIOSGUID',
   'VirtualSystemSubType',
   'Version',
-  'VirtualSystemIdentifier',
 ]);
 
 const ALLOWED: Readonly<Record<string, readonly number[]>> = {
@@ -130,6 +129,8 @@ export function checkedSettings(
   if (changes['AutomaticStartupActionDelay'] !== undefined)
     spanOf(changes['AutomaticStartupActionDelay'], 'AutomaticStartupActionDelay');
   checkGap(changes['LowMmioGapSize']);
+  checkRoots(changes, host);
+  checkVersion(changes['Version'], host);
   checkFirmware(machine, changes, host);
   if (changes['BootSourceOrder'] !== undefined) {
     kept['BootSourceOrder'] = orderedBootSources(machine, textsOf(changes['BootSourceOrder']), host);
@@ -146,6 +147,22 @@ function checkName(name: CimValue | undefined): void {
       `ElementName has ${text.length} characters; ${LONGEST_NAME} are the most.`,
     );
   }
+}
+
+/** Folders may be made later, but must be paths that the host can have. */
+function checkRoots(changes: Readonly<Record<string, CimValue>>, host: RuleHost): void {
+  for (const [name, value] of Object.entries(changes)) {
+    if (name.endsWith('DataRoot') && textOf(value) !== '') host.paths.components(textOf(value));
+  }
+}
+
+/** V17: the host knows the configuration versions of its own and of some earlier releases. */
+function checkVersion(version: CimValue | undefined, host: RuleHost): void {
+  if (version === undefined || host.release.machineVersions.includes(textOf(version))) return;
+  throw new HyperVError(
+    HV.invalidParameter,
+    `This host has no configuration version '${textOf(version)}'; it has ${host.release.machineVersions.join(', ')}.`,
+  );
 }
 
 function checkGap(size: CimValue | undefined): void {

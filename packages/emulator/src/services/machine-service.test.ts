@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseObjectPath } from '@nova-hyperv/wsman';
 import type { CimReference } from '@nova-hyperv/wsman';
 import { V2, reference, v2 } from '../cim.js';
 import { settingsId, settingsReference } from '../machines/model.js';
@@ -10,6 +11,7 @@ import {
   call,
   codeOf,
   defineMachine,
+  finishedJob,
   first,
   instancesOf,
   referencesOf,
@@ -53,6 +55,30 @@ describe('how refusals are told (J1, J3)', () => {
     );
     expect(outcome).toMatchObject({ returnValue: 32773, job: undefined });
     expect(outcome.out).not.toHaveProperty('Job');
+  });
+
+  it.each(['hard-disk', 'connection'] as const)('R1: one %s as HostResource fails the job', async (name) => {
+    test = await startTestHost();
+    const { id, drive, nic } = await buildMachine(test, 'vm');
+    const parent = pathOf(name === 'connection' ? nic : drive);
+    const child = name === 'connection' ? `${parent.slice(0, -1)}\\\\C"` : `${parent.slice(0, -2)}L"`;
+    await succeed(test.client, MANAGEMENT, 'RemoveResourceSettings', {
+      ResourceSettings: [parseObjectPath(child)],
+    });
+    // Our client refuses to send it, so the provider is asked directly.
+    const { returnValue, out } = await test.host.core.provider.invoke(
+      { user: 'x' },
+      MANAGEMENT,
+      'AddResourceSettings',
+      {
+        AffectedConfiguration: settingsReference(id),
+        ResourceSettings: [wanted(name, { Parent: parent, HostResource: String.raw`C:\vms\vm.vhdx` })],
+      },
+    );
+    expect(returnValue).toBe(4096);
+    const job = await finishedJob(test.client, first(referencesOf(out['Job'])));
+    expect(job.properties).toMatchObject({ JobState: 10, ErrorCode: 32773 });
+    expect(job.properties['ErrorDescription']).toContain('must be an array');
   });
 
   it('wrong types are told by the return value in any case (R12)', async () => {

@@ -21,6 +21,9 @@ const RANGES: Partial<Record<CimType, readonly [bigint, bigint]>> = {
   sint64: [-0x8000000000000000n, 0x7fffffffffffffffn],
 };
 
+/** Arrays of which the rules tell, by a job, when one value stands in their place (rule R1). */
+const CHECKED_BY_RULES: ReadonlySet<string> = new Set(['HostResource']);
+
 /**
  * The instance with documented property names and values of the documented types. 64-bit integers become
  * bigints. Refuses (32776, rule R12) an unknown class, an unknown property, a value of another type or out of
@@ -50,6 +53,7 @@ export function typedInstance(schema: Schema, instance: CimInstance): CimInstanc
 function typedValue(def: ClassDef, property: PropertyDef, value: CimValue): CimValue {
   if (value === null) return null;
   if (property.array) {
+    if (!isArray(value) && CHECKED_BY_RULES.has(property.name)) return typedScalar(def, property, value);
     if (!isArray(value)) throw mismatch(def, property, 'an array is needed');
     return value.map((item) => typedScalar(def, property, item));
   }

@@ -1,4 +1,4 @@
-import { notFound } from '../../kernel/errors.js';
+import { ApiError, notFound } from '../../kernel/errors.js';
 import type { Route } from '../api/call.js';
 
 interface Extension {
@@ -21,7 +21,13 @@ const EXTENSIONS: readonly Extension[] = [
   { alias: 'os-keypairs', name: 'Keypairs', description: 'SSH public keys.' },
   { alias: 'os-lock-server', name: 'LockServer', description: 'Locking servers.' },
   { alias: 'os-quota-sets', name: 'Quotas', description: 'Quotas of projects.' },
+  {
+    alias: 'os-security-groups',
+    name: 'SecurityGroups',
+    description: "Security groups of a server's ports.",
+  },
   { alias: 'os-services', name: 'Services', description: 'Compute services.' },
+  { alias: 'os-simple-tenant-usage', name: 'SimpleTenantUsage', description: 'What projects used.' },
   { alias: 'servers', name: 'Servers', description: 'Servers.' },
 ];
 
@@ -32,7 +38,7 @@ const view = (extension: Extension): object => ({
   updated: '2014-12-03T00:00:00Z',
 });
 
-/** Collections that this cloud never has anything in: listing them is honest, creating in them is refused by 404. */
+/** Collections that this cloud never has anything in: listing them is honest, creating in them is refused. */
 const EMPTY: readonly (readonly [path: string, key: string, adminRule: string | null])[] = [
   ['/os-aggregates', 'aggregates', 'os-aggregates:index'],
   ['/os-server-groups', 'server_groups', null],
@@ -48,5 +54,8 @@ export function registerMisc(route: Route): void {
   });
   for (const [path, key, admin] of EMPTY) {
     route('GET', path, async () => ({ [key]: [] }), admin === null ? {} : { admin });
+    route('POST', path, async () => {
+      throw new ApiError(501, `Creating ${key.replaceAll('_', ' ')} is not served by this cloud.`);
+    });
   }
 }

@@ -157,6 +157,10 @@ export class RestApis {
       this.#as(token, async ({ network }) => {
         await orNull(() => network.deletePort(portId));
       }),
+    setSecurityGroups: (portId, securityGroups, token) =>
+      this.#as(token, async ({ network }) => {
+        await network.updatePort(portId, { securityGroups });
+      }),
     securityGroups: (projectId, token) =>
       this.#as(token, async ({ network }) => (await network.securityGroups({ projectId })).map(toGroup)),
   };

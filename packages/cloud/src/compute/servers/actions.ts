@@ -9,6 +9,7 @@ import type { ServerRecord } from '../store/records.js';
 import { deleteServer } from './delete.js';
 import { findServer } from './find.js';
 import { consoleOutput, reboot, start, stop } from './power.js';
+import { addSecurityGroup, removeSecurityGroup } from './security-groups.js';
 
 interface ActionContext {
   readonly nova: Nova;
@@ -88,6 +89,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   'os-resetState': { handler: resetState },
   lock: { handler: setLock },
   unlock: { handler: unlock },
+  addSecurityGroup: { handler: ({ nova, call, server, body }) => addSecurityGroup(nova, call, server, body) },
+  removeSecurityGroup: {
+    handler: ({ nova, call, server, body }) => removeSecurityGroup(nova, call, server, body),
+  },
   forceDelete: {
     handler: ({ nova, conductor, call, server }) => deleteServer(nova, conductor, call, server),
   },
@@ -120,9 +125,6 @@ const UNSERVED: Readonly<Record<string, string>> = {
   removeFixedIp: '',
   addFloatingIp: '',
   removeFloatingIp: '',
-  addSecurityGroup: "Set the security groups of the server's ports (openstack port set --security-group).",
-  removeSecurityGroup:
-    "Set the security groups of the server's ports (openstack port unset --security-group).",
   'os-getVNCConsole': 'Read the console log (openstack console log show).',
   'os-getSPICEConsole': 'Read the console log (openstack console log show).',
   'os-getRDPConsole': 'Read the console log (openstack console log show).',

@@ -8,12 +8,14 @@ const fixedIp = z.string().refine((text) => isIP(text) !== 0, 'must be an IP add
 const fqdn = z.string().regex(/^[a-zA-Z0-9._-]{1,255}$/, 'must be a host name');
 const hostname = z.string().regex(/^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/, 'must be a host name');
 
+/** Padded base64, with line breaks or without. */
+const isBase64 = (text: string): boolean => {
+  const bare = text.replaceAll(/\s+/g, '');
+  return bare.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(bare);
+};
+
 /** user_data is base64 of at most 65535 characters. */
-const userData = z
-  .string()
-  .max(65_535)
-  .regex(/^[A-Za-z0-9+/=\s]*$/, 'must be base64')
-  .nullable();
+const userData = z.string().max(65_535).refine(isBase64, 'must be base64').nullable();
 
 const network = (version: number) =>
   z.strictObject({

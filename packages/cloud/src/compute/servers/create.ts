@@ -15,7 +15,8 @@ import { insertServers } from '../store/server-writes.js';
 import { createSchema, type ServerBody } from './create-schema.js';
 import { sanitizeHostname } from './hostname.js';
 import { checkImage, imageSystemMetadata } from './image-checks.js';
-import { resolveNetworks, resolveSecurityGroups } from './network-checks.js';
+import { resolveNetworks } from './network-checks.js';
+import { resolveSecurityGroups, type GroupChoice } from './security-groups.js';
 import { resolveDestination, type Destination } from './placement-request.js';
 
 /** Most servers of one request. */
@@ -30,7 +31,7 @@ interface CheckedRequest {
   readonly image: ImageView;
   readonly keyData: string | null;
   readonly networks: ResolvedNetworks;
-  readonly securityGroups: readonly string[];
+  readonly securityGroups: readonly GroupChoice[];
   readonly destination: Destination;
   readonly hints: Readonly<Record<string, unknown>>;
 }
@@ -169,7 +170,9 @@ const newSpec = (call: Call, request: CheckedRequest, server: NewServer): Reques
   requestId: call.context.requestId,
   imageProperties: request.image.properties,
   networks: request.networks,
-  securityGroups: request.securityGroups,
+  securityGroups: request.securityGroups.map((group) => group.reference),
+  // A server without ports has no groups either.
+  securityGroupNames: request.networks === 'none' ? [] : request.securityGroups.map((group) => group.name),
   ...request.destination,
   hints: request.hints,
   attempts: 0,
@@ -201,7 +204,7 @@ async function create(nova: Nova, call: Call): Promise<object> {
       id: uuid,
       links: links(call, 'servers', uuid),
       'OS-DCF:diskConfig': request.server['OS-DCF:diskConfig'] ?? 'MANUAL',
-      security_groups: request.securityGroups.map((name) => ({ name })),
+      security_groups: request.securityGroups.map(({ name }) => ({ name })),
     },
   };
 }

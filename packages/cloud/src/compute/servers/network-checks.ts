@@ -115,21 +115,3 @@ export async function resolveNetworks(
   }
   return checkList(nova, asker, requested, count);
 }
-
-/** Names of the security groups that new ports get. Throws 400 for one that is not there. */
-export async function resolveSecurityGroups(
-  nova: Nova,
-  asker: Asker,
-  requested: ServerBody['security_groups'],
-): Promise<readonly string[]> {
-  const names = [...new Set((requested ?? []).map((group) => group.name))];
-  if (names.length === 0) return ['default'];
-  if (names.every((name) => name === 'default')) return names;
-  const groups = await nova.networks.securityGroups(asker.projectId, asker.token);
-  for (const name of names) {
-    if (name !== 'default' && !groups.some((group) => group.name === name || group.id === name)) {
-      throw badRequest(`Security group ${name} not found.`);
-    }
-  }
-  return names;
-}

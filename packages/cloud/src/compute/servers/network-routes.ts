@@ -1,7 +1,7 @@
 import { ApiError, notFound } from '../../kernel/errors.js';
 import type { Call, Route } from '../api/call.js';
 import type { Nova } from '../deps.js';
-import type { PortView, SecurityGroupRuleView, SecurityGroupView } from '../ports.js';
+import type { PortView } from '../ports.js';
 import { findServer } from './find.js';
 import { addressesOf } from './views.js';
 
@@ -42,46 +42,6 @@ async function showAddresses(nova: Nova, call: Call): Promise<object> {
   return { [label]: found };
 }
 
-const ruleView = (
-  group: SecurityGroupView,
-  rule: SecurityGroupRuleView,
-  names: ReadonlyMap<string, string>,
-): object => ({
-  id: rule.id,
-  parent_group_id: group.id,
-  ip_protocol: rule.protocol?.toUpperCase() ?? null,
-  from_port: rule.portMin,
-  to_port: rule.portMax,
-  ip_range: rule.cidr === null ? {} : { cidr: rule.cidr },
-  group:
-    rule.remoteGroupId === null
-      ? {}
-      : { name: names.get(rule.remoteGroupId) ?? rule.remoteGroupId, tenant_id: group.projectId },
-});
-
-/** Groups of the server's ports, with their ingress rules, in the form from before Neutron. */
-async function listSecurityGroups(nova: Nova, call: Call): Promise<object> {
-  const server = await findServer(nova, call);
-  const ids = new Set(
-    (await nova.networks.portsOf(server.uuid, call.token)).flatMap((port) => port.securityGroupIds),
-  );
-  const groups = await nova.networks.securityGroups(server.projectId, call.token);
-  const names = new Map(groups.map((group) => [group.id, group.name]));
-  return {
-    security_groups: groups
-      .filter((group) => ids.has(group.id))
-      .map((group) => ({
-        id: group.id,
-        name: group.name,
-        description: group.description,
-        tenant_id: group.projectId,
-        rules: group.rules
-          .filter((rule) => rule.direction === 'ingress')
-          .map((rule) => ruleView(group, rule, names)),
-      })),
-  };
-}
-
 const unserved = async (what: string): Promise<never> => {
   throw new ApiError(501, `${what} is not served by this cloud.`);
 };
@@ -93,7 +53,6 @@ export function registerServerNetworks(route: Route, nova: Nova): void {
   route('GET', '/servers/:id/os-interface/:port', (call) => showInterface(nova, call));
   route('POST', '/servers/:id/os-interface', () => unserved('Attaching interfaces'));
   route('DELETE', '/servers/:id/os-interface/:port', () => unserved('Detaching interfaces'));
-  route('GET', '/servers/:id/os-security-groups', (call) => listSecurityGroups(nova, call));
   route('GET', '/servers/:id/os-volume_attachments', async (call) => {
     await findServer(nova, call);
     return { volumeAttachments: [] };

@@ -106,6 +106,7 @@ describe('creating', () => {
     ['an unknown member', { tags: ['a'] }, /not known at this microversion/],
     ['a wrong count', { min_count: 3, max_count: 2 }, /min_count must be <= max_count/],
     ['text that is no base64', { user_data: '!' }, /base64/],
+    ['base64 that is cut off', { user_data: 'YWJjZ' }, /base64/],
   ])('refuses %s', async (_, server, message) => {
     const answer = await bench.boot(server, { as: ALICE });
     expect(answer.status).toBe(400);

@@ -113,7 +113,7 @@ export function serverDetail(
   single: boolean,
 ): object {
   const status = statusOf(server);
-  const groups = extras.spec?.securityGroups ?? [];
+  const groups = extras.spec?.securityGroupNames ?? [];
   const showFault = extras.fault !== null && (status === 'ERROR' || status === 'DELETED');
   return {
     ...serverSummary(call, server),

@@ -11,7 +11,10 @@ export interface RequestSpec {
   readonly requestId: string;
   readonly imageProperties: Readonly<Record<string, string>>;
   readonly networks: ResolvedNetworks;
+  /** Names or identifiers, as the build takes them. */
   readonly securityGroups: readonly string[];
+  /** The same by name, as the server shows them; changes with the groups of its ports. */
+  readonly securityGroupNames: readonly string[];
   /** The zone that the user asked for; null pins to none. */
   readonly availabilityZone: string | null;
   /** Administrators only: the build goes there or fails. */
@@ -38,19 +41,22 @@ function present(network: z.output<typeof NETWORK>): RequestedNetwork {
   return Object.fromEntries(Object.entries(network).filter(([, value]) => value !== undefined));
 }
 
-const SPEC = z.object({
-  imageProperties: z.record(z.string(), z.string()),
-  networks: z.union([z.literal('none'), z.array(NETWORK.transform(present))]),
-  securityGroups: z.array(z.string()),
-  availabilityZone: z.string().nullable(),
-  requestedHost: z.string().nullable(),
-  requestedNode: z.string().nullable(),
-  forced: z.boolean(),
-  hints: z.record(z.string(), z.unknown()),
-  attempts: z.number(),
-  excludedHosts: z.array(z.string()),
-  lastError: z.string().nullable(),
-});
+const SPEC = z
+  .object({
+    imageProperties: z.record(z.string(), z.string()),
+    networks: z.union([z.literal('none'), z.array(NETWORK.transform(present))]),
+    securityGroups: z.array(z.string()),
+    securityGroupNames: z.array(z.string()).optional(),
+    availabilityZone: z.string().nullable(),
+    requestedHost: z.string().nullable(),
+    requestedNode: z.string().nullable(),
+    forced: z.boolean(),
+    hints: z.record(z.string(), z.unknown()),
+    attempts: z.number(),
+    excludedHosts: z.array(z.string()),
+    lastError: z.string().nullable(),
+  })
+  .transform((spec) => ({ ...spec, securityGroupNames: spec.securityGroupNames ?? spec.securityGroups }));
 
 type Executor = ComputeDatabase | Transaction<ComputeTables>;
 
@@ -90,6 +96,19 @@ export async function saveRequestSpec(db: Executor, spec: RequestSpec, pending: 
   await db
     .updateTable('compute_request_spec')
     .set({ spec: toText(spec), pending: pending ? 1 : 0 })
+    .where('instance_uuid', '=', spec.instanceUuid)
+    .execute();
+}
+
+/** After the groups of a server's ports changed: what it shows. */
+export async function saveSecurityGroupNames(
+  db: Executor,
+  spec: RequestSpec,
+  securityGroupNames: readonly string[],
+): Promise<void> {
+  await db
+    .updateTable('compute_request_spec')
+    .set({ spec: toText({ ...spec, securityGroupNames }) })
     .where('instance_uuid', '=', spec.instanceUuid)
     .execute();
 }

@@ -57,8 +57,16 @@ export class FakeNetworks implements NetworkApi {
     const at = this.allPorts.findIndex((port) => port.id === id);
     if (at >= 0) this.allPorts.splice(at, 1);
   };
+  setSecurityGroups = async (id: string, securityGroupIds: readonly string[]): Promise<void> => {
+    const at = this.allPorts.findIndex((port) => port.id === id);
+    const port = this.allPorts[at];
+    if (port !== undefined) this.allPorts[at] = { ...port, securityGroupIds };
+  };
   securityGroups = async (projectId: string) => [
+    { id: 'sg-default', name: 'default', description: '', projectId, rules: [] },
     { id: 'sg', name: 'web', description: '', projectId, rules: [] },
+    { id: 'sg-twin-1', name: 'twin', description: '', projectId, rules: [] },
+    { id: 'sg-twin-2', name: 'twin', description: '', projectId, rules: [] },
   ];
 }
 
