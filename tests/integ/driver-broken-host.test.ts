@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BrokenLine } from './broken-line.js';
 import type { Trouble } from './broken-line.js';
-import { diskImage, filesLeft, spawnRequest, startTestHost, testInstance } from './driver-host.js';
-import type { FileImages, TestHost } from './driver-host.js';
+import { diskImage, filesLeft, spawnRequest, startTestHost, testInstance } from '../support/driver-host.js';
+import type { FileImages, TestHost } from '../support/driver-host.js';
 
 const CALL_TIMEOUT_MS = 1500;
 /** Far above a call's deadline and what undoing takes; far below waiting for ever. */

@@ -7,8 +7,8 @@ import { createDriver } from '@nova-hyperv/driver';
 import { HyperVHost, mappedReach } from '@nova-hyperv/hyperv';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { diskImage, spawnRequest, startTestHost, testInstance } from './driver-host.js';
-import type { TestHost } from './driver-host.js';
+import { diskImage, spawnRequest, startTestHost, testInstance } from '../support/driver-host.js';
+import type { TestHost } from '../support/driver-host.js';
 
 let test: TestHost;
 beforeEach(async () => {

@@ -7,8 +7,8 @@ import { createVhd, createVhdx, inspect } from '@nova-hyperv/vhd';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG } from '@nova-hyperv/driver';
-import { MIB, startTestHost, testImage, testInstance, testVif } from './driver-host.js';
-import type { TestHost } from './driver-host.js';
+import { MIB, startTestHost, testImage, testInstance, testVif } from '../support/driver-host.js';
+import type { TestHost } from '../support/driver-host.js';
 
 /** What varies between plans: everything that a request may say and that is served. */
 const requests = fc.record({

@@ -12,8 +12,8 @@ import {
   startTestHost,
   testImage,
   testInstance,
-} from './driver-host.js';
-import type { TestHost } from './driver-host.js';
+} from '../support/driver-host.js';
+import type { TestHost } from '../support/driver-host.js';
 
 const RELEASES: readonly (readonly [EmulatedHostOptions['release'], string])[] = [
   ['2012R2', '6.3'],

@@ -13,8 +13,8 @@ import {
   startTestHost,
   testImage,
   testInstance,
-} from './driver-host.js';
-import type { TestHost } from './driver-host.js';
+} from '../support/driver-host.js';
+import type { TestHost } from '../support/driver-host.js';
 
 let test: TestHost;
 beforeEach(async () => {

@@ -15,8 +15,8 @@ import {
   testImage,
   testInstance,
   testVif,
-} from './driver-host.js';
-import type { TestHost, TestHostOptions } from './driver-host.js';
+} from '../support/driver-host.js';
+import type { TestHost, TestHostOptions } from '../support/driver-host.js';
 
 let test: TestHost | undefined;
 
