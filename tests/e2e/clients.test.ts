@@ -28,6 +28,7 @@ let image: string;
 
 const said = (ran: Ran): string => ran.stdout + ran.stderr;
 const show = (name: string): Promise<Shown> => openstack.json<Shown>('server', 'show', name);
+const isElsewhere = (server: { readonly name: string }): boolean => server.name.startsWith('elsewhere');
 const groupsOf = (server: Shown): readonly string[] =>
   (server.security_groups ?? []).map((group) => group.name).toSorted();
 
@@ -178,12 +179,11 @@ describe('a disabled host', () => {
   it('gets nothing', async () => {
     await openstack.ok(...words('compute service set --disable --disable-reason repair hv1 nova-compute'));
     await rest.createServers('elsewhere', image, 3);
-    const isOurs = (name: string): boolean => name.startsWith('elsewhere');
     const servers = await rest.waitServers(
-      (server) => !isOurs(server.name) || server.status !== 'BUILD',
+      (server) => !isElsewhere(server) || server.status !== 'BUILD',
       60_000,
     );
-    const hosts = servers.filter((server) => isOurs(server.name)).map((s) => s['OS-EXT-SRV-ATTR:host']);
+    const hosts = servers.filter(isElsewhere).map((s) => s['OS-EXT-SRV-ATTR:host']);
     expect(hosts).toEqual(['hv2', 'hv2', 'hv2']);
   });
 });

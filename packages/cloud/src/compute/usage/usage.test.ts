@@ -15,7 +15,6 @@ interface Usage {
 let bench: NovaBench;
 beforeEach(async () => {
   bench = await NovaBench.create();
-  bench.now = () => new Date('2026-01-01T08:00:00Z');
   await bench.addHost('hv1');
 });
 afterEach(() => bench.close());
@@ -37,6 +36,8 @@ describe('usage', () => {
     await ran('gone', '01:00:00', '03:30:00');
     await ran('running', '05:00:00', null);
     await ran('after', '07:00:00', null);
+    // Only now: before, hosts have to be seen as up by the clock of their heartbeats.
+    bench.now = () => new Date('2026-01-01T08:00:00Z');
     const answer = await bench.ask('GET', `/os-simple-tenant-usage/p-alice?${PERIOD}`, { as: ALICE });
     expect(answer.status).toBe(200);
     const { tenant_usage: usage } = answer.json<{ tenant_usage: Usage }>();
