@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HyperVHost } from '@nova-hyperv/hyperv';
+import { openDisk } from '@nova-hyperv/vhd';
 import type { WsmanClient } from '@nova-hyperv/wsman';
 import { WsmanFault, WsmanTransportError } from '@nova-hyperv/wsman';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   diskImage,
   FileImages,
+  MIB,
   filesLeft,
   spawnRequest,
   startTestHost,
@@ -163,6 +165,28 @@ describe('a spawn that fails', () => {
     expect(await filesLeft(test.instances)).toEqual([]);
     expect(await readdir(join(test.instances, '_base'))).toHaveLength(1);
   });
+
+  it.each(['vhdx', 'vhd'] as const)(
+    'by a %s that was cut short names no file of this machine',
+    async (format) => {
+      const images = await diskImage(test.folder, format);
+      const file = join(test.folder, `image.${format}`);
+      const disk = await openDisk(file);
+      await disk.write(Buffer.alloc(4 * MIB, 1), 20 * MIB);
+      await disk.close();
+      const whole = await readFile(file);
+      await writeFile(file, whole.subarray(0, whole.length - 3 * MIB));
+      const request = spawnRequest(images, { generation: format === 'vhdx' ? 2 : 1 });
+      const failure = await test.driver.spawn(request).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ novaName: 'ImageUnacceptable', scope: 'request' });
+      expect((failure as Error).message).toContain(request.image.id);
+      expect((failure as Error).message).not.toContain(test.folder);
+      expect([await machines(test.host), await filesLeft(test.instances)]).toEqual([0, []]);
+      expect(await readdir(join(test.instances, '_base'))).toEqual([]);
+      await writeFile(file, whole);
+      await test.driver.spawn(request);
+    },
+  );
 
   it('by a refusal touches no machine and no file', async () => {
     const vhd = await diskImage(test.folder, 'vhd');

@@ -1,5 +1,6 @@
 export * from './disk.js';
 export * from './errors.js';
+export { checkWhole } from './check-whole.js';
 export type { ConvertSource, ConvertTarget } from './convert.js';
 export { convertDisk } from './convert.js';
 export { copyDisk } from './copy.js';

@@ -1,7 +1,7 @@
 import { readdir, stat, utimes } from 'node:fs/promises';
 import { hasCode, joinHostPath } from '@nova-hyperv/hyperv';
 import type { HyperVHost } from '@nova-hyperv/hyperv';
-import { inspect, recogniseFile } from '@nova-hyperv/vhd';
+import { checkWhole, inspect, recogniseFile } from '@nova-hyperv/vhd';
 import type { Logger } from 'pino';
 import type { DriverConfig } from '../config.js';
 import { DriverError } from '../errors.js';
@@ -108,7 +108,7 @@ export class ImageCache {
       const who = use.unread[0] ?? 'disks of instances on this host';
       throw new DriverError(
         'NovaException',
-        `The cached image ${this.#path(name)} is damaged (${damage.message}) and cannot be fetched again while it may be the parent of ${who}. ` +
+        `The cached image ${this.#path(name)} is damaged (${messageWithout(damage, this.#local(name), 'it')}) and cannot be fetched again while it may be the parent of ${who}. ` +
           `Put the undamaged file back, or remove those instances first.`,
         { cause: damage },
       );
@@ -146,7 +146,7 @@ export class ImageCache {
     await removeFile(temporary);
     try {
       await source.download(image.id, temporary, signal === undefined ? {} : { signal });
-      const extension = await checkContent(image, format, temporary);
+      const extension = await checkContent(image, format, temporary, signal);
       const name = `${image.id}.${extension}`;
       await publish(temporary, this.#local(name));
       log.info({ image: image.id, file: name }, `Fetching image ${image.id} took ${watch.seconds()} seconds`);
@@ -279,8 +279,18 @@ function isDamage(error: unknown): error is Error {
   return error instanceof Error && hasCode(error, 'TRUNCATED', 'VHD_CORRUPT', 'VHD_UNKNOWN_FORMAT');
 }
 
+/** Users and other hosts know nothing of this machine's paths. */
+function messageWithout(error: unknown, localPath: string, shown: string): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(localPath, shown);
+}
+
 /** What the file is by its content; refuses what is not what it says, and what Hyper-V cannot run. */
-async function checkContent(image: ImageMeta, format: RootFormat, file: string): Promise<RootFormat> {
+async function checkContent(
+  image: ImageMeta,
+  format: RootFormat,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<RootFormat> {
   const { format: actual } = await recogniseFile(file);
   if (actual === 'iso' && format === 'iso') return 'iso';
   if ((actual !== 'vhd' && actual !== 'vhdx') || format === 'iso') {
@@ -295,13 +305,13 @@ async function checkContent(image: ImageMeta, format: RootFormat, file: string):
   }
   try {
     refuseDifferencing(image, await inspect(file));
+    await checkWhole(file, signal === undefined ? {} : { signal });
   } catch (error) {
     if (!hasCode(error, 'VHD_CORRUPT', 'VHD_UNSUPPORTED', 'VHD_LOG_NEEDS_REPLAY', 'VHD_UNKNOWN_FORMAT'))
       throw error;
-    const why = error instanceof Error ? error.message : String(error);
     throw new DriverError(
       'ImageUnacceptable',
-      `Image ${image.id} is a ${actual.toUpperCase()} that cannot be used: ${why}`,
+      `Image ${image.id} is a ${actual.toUpperCase()} that cannot be used: ${messageWithout(error, file, 'the file')} Check it (qemu-img check) and upload it again.`,
       { cause: error },
     );
   }
