@@ -3,7 +3,7 @@ import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
 import { addUpCommand } from './commands/up.js';
 import { addVhdCommand } from './commands/vhd.js';
-import { CliError, EXIT } from './errors.js';
+import { CliError, EXIT, explain } from './errors.js';
 import { VERSION } from './version.js';
 
 function createProgram(): Command {
@@ -27,11 +27,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // commander has printed its own message, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (error instanceof CliError) {
-      console.error(`nova-hyperv: ${error.message}`);
-      return error.exitCode;
-    }
-    console.error('nova-hyperv:', error);
-    return EXIT.software;
+    const explained = explain(error);
+    console.error('nova-hyperv:', explained ?? error);
+    if (error instanceof CliError) return error.exitCode;
+    return explained === undefined ? EXIT.software : EXIT.failed;
   }
 }

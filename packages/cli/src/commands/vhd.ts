@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { inspect, VhdError, type DiskInfo } from '@nova-hyperv/vhd';
-import { CliError } from '../errors.js';
+import { inspect, type DiskInfo } from '@nova-hyperv/vhd';
 
 export function addVhdCommand(program: Command): void {
   const vhd = program.command('vhd').description('look into VHD and VHDX files');
@@ -10,13 +9,8 @@ export function addVhdCommand(program: Command): void {
     .argument('<file>')
     .option('--json', 'for programs')
     .action(async (file: string, flags: { json?: boolean }) => {
-      try {
-        const info = await inspect(file);
-        console.log(flags.json === true ? JSON.stringify(info, undefined, 2) : describe(info));
-      } catch (error) {
-        if (error instanceof VhdError) throw new CliError(`${file}: ${error.message}`);
-        throw error;
-      }
+      const info = await inspect(file);
+      console.log(flags.json === true ? JSON.stringify(info, undefined, 2) : describe(info));
     });
 }
 
