@@ -22,6 +22,20 @@ const UNPROVEN = [
   'summary-of-all',
 ];
 
+/** Mean time of each phase over all spawns that told of it. */
+class Phases {
+  readonly #times = new Map<string, number[]>();
+  readonly add = (phase: string, ms: number): void => {
+    this.#times.set(phase, [...(this.#times.get(phase) ?? []), ms]);
+  };
+  toString(): string {
+    const means = [...this.#times].map(
+      ([phase, times]) => `${phase} ${(times.reduce((sum, ms) => sum + ms, 0) / times.length).toFixed(0)}`,
+    );
+    return `phases, mean ms: ${means.join(', ')}`;
+  }
+}
+
 async function measure(
   test: TestHost,
   what: string,
@@ -49,17 +63,20 @@ async function converse(test: TestHost, images: FileImages): Promise<void> {
     test.driver.spawn(spawnRequest(images)),
   );
   await test.driver.spawn(spawnRequest(images, { number: 2 }));
-  const phases: string[] = [];
-  const onPhase = (phase: string, ms: number): void => void phases.push(`${phase} ${ms.toFixed(0)}`);
+  const one = new Phases();
   await measure(test, 'one spawn (gen 2, one disk, one NIC)', PYTHON.spawn, () =>
-    test.driver.spawn(spawnRequest(images, { number: 3, onPhase })),
+    test.driver.spawn(spawnRequest(images, { number: 3, onPhase: one.add })),
   );
-  console.log(`  phases in ms: ${phases.join(', ')}`);
+  console.log(`  ${one.toString()}`);
+  const many = new Phases();
   await measure(test, `${MANY} spawns at once`, PYTHON.spawn * MANY, () =>
     Promise.all(
-      Array.from({ length: MANY }, (_, i) => test.driver.spawn(spawnRequest(images, { number: i + 4 }))),
+      Array.from({ length: MANY }, (_, i) =>
+        test.driver.spawn(spawnRequest(images, { number: i + 4, onPhase: many.add })),
+      ),
     ),
   );
+  console.log(`  ${many.toString()}`);
   await measure(test, `states of ${MANY + 3} machines`, PYTHON.states(MANY + 3), () =>
     test.driver.listInstances(),
   );

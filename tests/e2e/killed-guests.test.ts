@@ -35,14 +35,30 @@ async function type(id: string, line: string): Promise<void> {
   pipe.end();
 }
 
-it('guests outlive the process that is killed, with their disks and their console', async () => {
+async function createSurvivor(name: string): Promise<string> {
   const rest = await cloud.rest();
+  const { images } = await rest.call<{ images: { id: string }[] }>('GET', '/image/v2/images');
   const bytes = await readFile(join(GUESTS, 'gen2.vhdx'));
-  const image = await rest.uploadImage('gen2', 'vhdx', bytes, { hw_machine_type: 'hyperv-gen2' });
-  await rest.createServers('survivor', image, 1);
-  const [server] = await rest.waitServers(({ status }) => status === 'ACTIVE', 60_000);
-  const { id } = server!;
+  const image =
+    images[0]?.id ?? (await rest.uploadImage('gen2', 'vhdx', bytes, { hw_machine_type: 'hyperv-gen2' }));
+  await rest.createServers(name, image, 1);
+  const servers = await rest.waitServers(({ status }) => status === 'ACTIVE', 60_000);
+  const { id } = servers.find((server) => server.name === name)!;
   await expect.poll(() => consoleLog(id), { timeout: 120_000, interval: 500 }).toMatch(/^HVG ready/m);
+  return id;
+}
+
+async function deleteAll(): Promise<void> {
+  const rest = await cloud.rest();
+  await Promise.all((await rest.servers()).map((server) => rest.deleteServer(server.id)));
+  await expect.poll(async () => (await rest.servers()).length, { timeout: 60_000 }).toBe(0);
+  expect(await cloud.machines('hv1')).toEqual([]);
+  const { stdout } = await run('pgrep', ['-f', `qemu-system.*${cloud.state}`]);
+  expect(stdout).toBe('');
+}
+
+it('guests outlive the process that is killed, with their disks and their console', async () => {
+  const id = await createSurvivor('survivor');
   await type(id, 'wblk 0:0:0:0 60000 before-the-kill');
   await expect.poll(() => consoleLog(id), { timeout: 20_000 }).toMatch(/HVG done cmd=wblk rc=0/);
 
@@ -62,9 +78,27 @@ it('guests outlive the process that is killed, with their disks and their consol
   // It went on; it did not boot again.
   expect((await consoleLog(id)).match(/^HVG ready/gm)).toHaveLength(1);
 
-  await again.deleteServer(id);
-  await expect.poll(async () => (await again.servers()).length, { timeout: 60_000 }).toBe(0);
-  expect(await cloud.machines('hv1')).toEqual([]);
+  await deleteAll();
+});
+
+it('guests are shut down with the cloud, and started again with it', async () => {
+  const id = await createSurvivor('resumed');
+  await cloud.down();
   const { stdout } = await run('pgrep', ['-f', `qemu-system.*${cloud.state}`]);
   expect(stdout).toBe('');
+
+  await cloud.up();
+  const rest = await cloud.rest();
+  await rest.waitServers(
+    ({ status, 'OS-EXT-STS:task_state': task }) => status === 'ACTIVE' && task === null,
+    60_000,
+  );
+  await expect
+    .poll(async () => (await consoleLog(id)).match(/^HVG ready/gm)?.length, {
+      timeout: 120_000,
+      interval: 500,
+    })
+    .toBe(2);
+  expect(await consoleLog(id)).toMatch(/^HVG powerbutton pressed/m);
+  await deleteAll();
 });
