@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { connect } from 'node:net';
 import { TestCloud } from '../support/test-cloud.js';
 import { run } from '../support/run.js';
 
@@ -86,6 +86,10 @@ it('guests are shut down with the cloud, and started again with it', async () =>
   await cloud.down();
   const { stdout } = await run('pgrep', ['-f', `qemu-system.*${cloud.state}`]);
   expect(stdout).toBe('');
+  // Nobody reads the pipe any more; what the guest said last stands in the engine's own log.
+  const machines = join(cloud.state, 'hosts/hv1/engine/machines');
+  const [machine] = await readdir(machines);
+  expect(await readFile(join(machines, machine!, 'com1.log'), 'utf8')).toMatch(/HVG powerbutton pressed/);
 
   await cloud.up();
   const rest = await cloud.rest();
@@ -99,6 +103,5 @@ it('guests are shut down with the cloud, and started again with it', async () =>
       interval: 500,
     })
     .toBe(2);
-  expect(await consoleLog(id)).toMatch(/^HVG powerbutton pressed/m);
   await deleteAll();
 });
