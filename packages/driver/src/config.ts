@@ -22,6 +22,7 @@ export interface DriverConfig {
   readonly removeUnusedOriginalMinimumAgeSeconds: number;
 }
 
+/** The defaults of Nova's own options. */
 export const DEFAULT_CONFIG: DriverConfig = {
   instancesPath: 'C:\\OpenStack\\Instances',
   useCowImages: true,

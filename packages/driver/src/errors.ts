@@ -19,7 +19,7 @@ export class DriverError extends Error {
   }
 }
 
-/** Names from nova/exception.py that this driver uses; the list of reference driver.md §12. */
+/** Names from nova/exception.py that this driver uses. */
 export type NovaExceptionName =
   | 'HypervisorTooOld'
   | 'InstanceExists'

@@ -2,7 +2,6 @@ export * from './config.js';
 export { createDriver } from './create-driver.js';
 export type { CreateDriverOptions } from './create-driver.js';
 export * from './errors.js';
-export { GIB } from './plan/disks.js';
 export type { DiskFile, ResizedBase, RootFormat } from './plan/disks.js';
 export type * from './plan/input.js';
 export * from './plan/plan.js';

@@ -1,26 +1,15 @@
-/** A promise that is settled from outside. */
-class Gate {
-  open!: () => void;
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve;
-  });
-}
-
-/** One at a time for each key, in the order of asking. */
+/** One at a time for each key, in the order of asking. A task that fails does not stop the next. */
 export class KeyedLock {
-  readonly #tails = new Map<string, Promise<void>>();
+  readonly #tails = new Map<string, Promise<unknown>>();
 
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(key) ?? Promise.resolve();
-    const gate = new Gate();
-    const tail = before.then(() => gate.opened);
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const result = (this.#tails.get(key) ?? Promise.resolve()).then(work);
+    const tail = result
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#tails.get(key) === tail) this.#tails.delete(key);
+      });
     this.#tails.set(key, tail);
-    await before;
-    try {
-      return await work();
-    } finally {
-      gate.open();
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    }
+    return result;
   }
 }

@@ -1,4 +1,7 @@
-/** What Nova tells its driver. Field names are Nova's, in camel case; sizes carry their unit in the name. */
+/**
+ * What Nova tells its driver. Field names are Nova's, in camel case; sizes carry their unit in the name, in powers of two
+ * as Nova means them (Mb = MiB, Gb = GiB).
+ */
 
 export interface Flavor {
   /** The public flavor id, e.g. `1` or a UUID. */
@@ -21,7 +24,7 @@ export interface ImageMeta {
   readonly sizeBytes: number;
   readonly minDiskGb: number;
   readonly minRamMb: number;
-  /** Every property of the image, also those that Nova's own objects do not know (driver.md §1.3). */
+  /** Every property of the image, also those that Nova's own objects do not know. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
@@ -90,6 +93,7 @@ export interface SpawnRequest {
   readonly images: ImageSource;
   /** Called once NICs exist and before power on; settles when Neutron says the ports are plugged (or need no waiting). */
   readonly waitForPlugged?: (vifs: readonly Vif[]) => Promise<void>;
+  /** Default true. */
   readonly powerOn?: boolean;
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: string, milliseconds: number) => void;
@@ -99,7 +103,7 @@ export interface SpawnRequest {
 export interface HostResources {
   readonly hypervisorHostname: string;
   readonly hypervisorType: 'hyperv';
-  /** major * 1000 + minor: 6003, 10000 (driver.md §10.1). */
+  /** major * 1000 + minor: 6003, 10000. */
   readonly hypervisorVersion: number;
   /** `10.0.20348` */
   readonly windowsVersion: string;
@@ -121,6 +125,7 @@ export interface HostResources {
   readonly uptimeSeconds: number;
 }
 
+/** A change of power state that the driver saw, whoever made it. */
 export type LifecycleEvent = {
   readonly uuid: string;
   readonly name: string;
@@ -132,7 +137,7 @@ export interface VirtDriver {
   readonly nodeName: string;
   /** Connects, refuses hosts that are too old, makes folders, starts console loggers, starts watching states. */
   initHost(): Promise<void>;
-  /** COMPUTE_* traits that this host offers (driver.md §1.5). */
+  /** COMPUTE_* traits that this host offers. */
   traits(): readonly string[];
   hostResources(): Promise<HostResources>;
   /** All machines that Nova made (a UUID in their notes), with their states: one query. */

@@ -102,7 +102,7 @@ function statesOf(
 }
 
 /** A machine that is new to us and off has not changed its state: it has just been made. */
-export function transitionOf(
+function transitionOf(
   before: PowerState | undefined,
   now: PowerState,
 ): LifecycleEvent['transition'] | undefined {

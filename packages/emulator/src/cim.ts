@@ -6,6 +6,7 @@ import type {
   CimScalar,
   CimValue,
 } from '@nova-hyperv/wsman';
+import { isCimArray } from '@nova-hyperv/wsman';
 
 /** The namespaces that the host serves; one spelling everywhere. */
 export const V2 = 'root/virtualization/v2';
@@ -38,12 +39,10 @@ export function dateTime(date: Date): CimDateTime {
   return { kind: 'datetime', iso: date.toISOString() };
 }
 
-export function interval(milliseconds: number): CimInterval {
+/** A span of milliseconds; a part of one counts to the nearest millisecond. */
+export function intervalOfMs(milliseconds: number): CimInterval {
   return { kind: 'interval', microseconds: BigInt(Math.round(milliseconds)) * 1000n };
 }
-
-/** What WMI reports for "never". */
-export const NEVER: CimDateTime = { kind: 'datetime', iso: '1601-01-01T00:00:00Z' };
 
 export function textOf(value: CimValue | undefined): string {
   return typeof value === 'string' ? value : '';
@@ -58,11 +57,6 @@ export function isTrue(value: CimValue | undefined): boolean {
   return value === true;
 }
 
-/** `Array.isArray` for values that may be readonly arrays. */
-export function isArray(value: CimValue | undefined): value is readonly CimScalar[] {
-  return Array.isArray(value);
-}
-
 /** The same value, as texts compare: 64-bit integers and numbers alike. */
 export function sameValue(left: CimValue, right: CimValue): boolean {
   return valueText(left) === valueText(right);
@@ -74,21 +68,13 @@ function valueText(value: CimValue): string {
 
 /** The strings of a string array; empty for null. */
 export function textsOf(value: CimValue | undefined): readonly string[] {
-  return isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-}
-
-export function isReference(value: CimValue | undefined): value is CimReference {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'reference';
-}
-
-export function isInstance(value: CimValue | undefined): value is CimInstance {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'instance';
+  return isCimArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 /** A value or the elements of an array, as a list; empty for null and undefined. */
 export function listOf(value: CimValue | undefined): readonly CimScalar[] {
   if (value === null || value === undefined) return [];
-  return isArray(value) ? value : [value];
+  return isCimArray(value) ? value : [value];
 }
 
 export function sameText(left: string, right: string): boolean {

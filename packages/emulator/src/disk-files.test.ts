@@ -77,7 +77,7 @@ async function killWriterOf(windowsPath: string): Promise<void> {
 }
 
 describe('a differencing disk', () => {
-  it('H19: finds its parent by the relative path when the folder has moved', async () => {
+  it('finds its parent by the relative path when the folder has moved', async () => {
     await start();
     const { id, child } = await chainedMachine('moved');
     renameSync(local(String.raw`C:\vms`), local(String.raw`C:\elsewhere`));
@@ -98,7 +98,7 @@ describe('a differencing disk', () => {
     expect(await stateOf(test, id)).toBe(3);
   });
 
-  it('C9, H18: fails at the start when its parent was changed', async () => {
+  it('fails at the start when its parent was changed', async () => {
     await start();
     const { id, parent } = await chainedMachine('stale');
     const disk = await openDisk(local(parent));
@@ -159,7 +159,7 @@ describe('a differencing disk', () => {
     }
   });
 
-  it('C6: twenty machines start at once on one parent', async () => {
+  it('twenty machines start at once on one parent', async () => {
     await start();
     const base = await createDisk(test, 'base.vhdx');
     const ids: string[] = [];
@@ -172,7 +172,7 @@ describe('a differencing disk', () => {
 });
 
 describe('files of a running machine', () => {
-  it('H11, H18: a parent is not changed, moved or deleted, nor another machine’s disk', async () => {
+  it('a parent is not changed, moved or deleted, nor another machine’s disk', async () => {
     await start();
     const { id, parent, child } = await chainedMachine('user');
     const { id: other } = await buildMachine(test, 'other', {}, parent);
@@ -187,7 +187,7 @@ describe('files of a running machine', () => {
     expect(existsSync(local(child))).toBe(false);
   });
 
-  it('H11, H18: its disk is not validated and gets no children', async () => {
+  it('its disk is not validated and gets no children', async () => {
     await start();
     const { id } = await buildMachine(test, 'user');
     expect(await power(test, id, 2)).toBe(0);
@@ -204,7 +204,7 @@ describe('files of a running machine', () => {
 });
 
 describe('files of a running job', () => {
-  it('H11: are in use until the job is over', async () => {
+  it('are in use until the job is over', async () => {
     let open: (() => void) | undefined;
     const gate = new Promise<void>((resolve) => {
       open = resolve;
@@ -232,7 +232,7 @@ describe('files of a running job', () => {
 });
 
 describe('a disk file that is gone when the host starts', () => {
-  it('S3, C7: leaves the machine off, and it starts when the file is back', async () => {
+  it('leaves the machine off, and it starts when the file is back', async () => {
     await start();
     const { id } = await buildMachine(test, 'vm', { AutomaticStartupAction: 3 });
     expect(await power(test, id, 2)).toBe(0);

@@ -21,7 +21,7 @@ export const HV = {
 
 /**
  * A refusal of the emulated host. `returnValue` is what the caller gets, either as the method's ReturnValue or
- * as the ErrorCode of the job (rule J3).
+ * as the ErrorCode of the job.
  */
 export class HyperVError extends Error {
   readonly code = 'HYPERV_REFUSED';
@@ -44,13 +44,4 @@ export class EmulatorError extends Error {
     this.name = 'EmulatorError';
     this.code = code;
   }
-}
-
-/** The code of a Node error (`ENOENT` …) or of a typed one; '' when it has none. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { EmulatorError, errorCode } from './errors.js';
+import { EmulatorError } from './errors.js';
+import { errorCode } from './system-error.js';
 
 /**
  * Takes the state folder for this process, so that two hosts never write the same files. A lock that a dead

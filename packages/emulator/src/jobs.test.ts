@@ -32,7 +32,7 @@ async function stateOf(jobs: JobManager, job: CimReference): Promise<number | un
 }
 
 describe('jobs', () => {
-  it('J2: go 2, 3, 4, 7', async () => {
+  it('go 2, 3, 4, 7', async () => {
     const { jobs, pace } = manager();
     const seen: string[] = [];
     const job = jobs.start(request(() => Promise.resolve(void seen.push('worked'))));
@@ -52,7 +52,7 @@ describe('jobs', () => {
     expect(seen).toStrictEqual(['worked']);
   });
 
-  it('J3, J7: a refusal ends in state 10 with its code, and 100 percent', async () => {
+  it('a refusal ends in state 10 with its code, and 100 percent', async () => {
     const { jobs, pace } = manager();
     pace.release();
     const job = jobs.start(request(() => Promise.reject(new HyperVError(HV.invalidParameter, 'Not so.'))));
@@ -75,7 +75,7 @@ describe('jobs', () => {
     expect((await jobs.finished(idOf(job))).properties['ErrorCode']).toBe(32768);
   });
 
-  it('J4: are gone five minutes after their end', async () => {
+  it('are gone five minutes after their end', async () => {
     const { jobs, clock, pace } = manager();
     pace.release();
     const job = jobs.start(request(() => Promise.resolve()));
@@ -90,7 +90,7 @@ describe('jobs', () => {
   it.each([
     ['terminated', 4, 8],
     ['killed', 5, 9],
-  ])('J5: are %s on request when cancellable', async (_how, requested, state) => {
+  ])('are %s on request when cancellable', async (_how, requested, state) => {
     const { jobs, pace } = manager();
     pace.release();
     const job = jobs.start(
@@ -108,14 +108,14 @@ describe('jobs', () => {
     expect(jobs.requestStateChange(idOf(job), requested)).toBe(4097);
   });
 
-  it('J5: are not when they cannot be cancelled', () => {
+  it('are not when they cannot be cancelled', () => {
     const { jobs } = manager();
     const job = jobs.start(request(() => Promise.resolve()));
     expect(jobs.requestStateChange(idOf(job), 5)).toBe(4097);
     expect(jobs.requestStateChange(idOf(job), 2)).toBe(5);
   });
 
-  it('S4: keep a machine busy until they end; J8: leave with it', async () => {
+  it('keep a machine busy until they end; leave with it', async () => {
     const { jobs, pace } = manager();
     const job = jobs.start(request(() => Promise.resolve(), { machineId: 'M' }));
     expect(jobs.isBusy('M')).toBe(true);
@@ -126,7 +126,7 @@ describe('jobs', () => {
     expect(await stateOf(jobs, job)).toBeUndefined();
   });
 
-  it('name what they affect, by the association of their class (J9)', async () => {
+  it('name what they affect, by the association of their class', async () => {
     const { jobs, pace } = manager();
     pace.release();
     const [before, during] = [

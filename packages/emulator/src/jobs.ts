@@ -1,10 +1,11 @@
 import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import { V2, dateTime, interval, settingReference, v2 } from './cim.js';
+import { V2, dateTime, intervalOfMs, settingReference, v2 } from './cim.js';
 import type { Clock } from './clock.js';
-import { HV, HyperVError, messageOf } from './errors.js';
+import { HV, HyperVError } from './errors.js';
 import type { AssociationSource } from './store/associations.js';
 import type { InstanceSource } from './store/store.js';
+import { messageOf } from './system-error.js';
 
 /** `JobState`. Source: HyperV_v2, Msvm_ConcreteJob. */
 export const JOB = {
@@ -33,7 +34,7 @@ export interface JobRequest {
   readonly className: JobClass;
   readonly caption: string;
   readonly jobType: number;
-  /** The machine that it affects; its further state changes must wait (rule S4). */
+  /** The machine that it affects; its further state changes must wait. */
   readonly machineId?: string;
   readonly affects: readonly CimReference[];
   readonly cancellable?: boolean;
@@ -60,7 +61,7 @@ interface Job {
   done: Promise<void>;
 }
 
-/** Finished jobs stay readable for that long (rule J4). */
+/** Finished jobs stay readable for that long. */
 const KEPT_MILLISECONDS = 5 * 60_000;
 const CLOSE_DEADLINE = 30_000;
 
@@ -106,7 +107,7 @@ export class JobManager {
     return [...this.#jobs.values()].some((job) => job.request.machineId === machineId && !isFinished(job));
   }
 
-  /** Forgets the finished jobs of a machine that is gone (rule J8). */
+  /** Forgets the finished jobs of a machine that is gone. */
   forgetMachine(machineId: string): void {
     for (const job of this.#jobs.values()) {
       if (job.request.machineId === machineId && isFinished(job)) this.#jobs.delete(job.id);
@@ -115,7 +116,7 @@ export class JobManager {
 
   /**
    * `RequestStateChange` of a job: 4 terminate, 5 kill. Returns 4096 when it is being ended, 4097 when it is
-   * over or cannot be ended, 5 for other states. Source: RequestStateChange of Msvm_ConcreteJob; rule J5.
+   * over or cannot be ended, 5 for other states. Source: RequestStateChange of Msvm_ConcreteJob.
    */
   requestStateChange(instanceId: string, requested: number): number {
     const job = this.#require(instanceId);
@@ -216,7 +217,7 @@ export class JobManager {
   #set(job: Job, state: number): void {
     job.state = state;
     job.stateChanged = this.#clock.now();
-    if (isFinished(job)) job.percent = 100; // J7
+    if (isFinished(job)) job.percent = 100;
   }
 
   #require(instanceId: string): Job {
@@ -278,9 +279,9 @@ export class JobManager {
       ErrorSummaryDescription: job.errorText,
       TimeSubmitted: dateTime(job.submitted),
       StartTime: job.started === undefined ? null : dateTime(job.started),
-      ElapsedTime: interval(end.getTime() - (job.started ?? job.submitted).getTime()),
+      ElapsedTime: intervalOfMs(end.getTime() - (job.started ?? job.submitted).getTime()),
       TimeOfLastStateChange: dateTime(job.stateChanged),
-      TimeBeforeRemoval: interval(KEPT_MILLISECONDS),
+      TimeBeforeRemoval: intervalOfMs(KEPT_MILLISECONDS),
       OperationalStatus: failed ? [6] : [2],
       StatusDescriptions: [failed ? 'Error' : 'OK'],
       Status: failed ? 'Error' : 'OK',

@@ -1,8 +1,9 @@
-import { WBEM, WmiError, decodeCimXml } from '@nova-hyperv/wsman';
+import { WBEM, WmiError, decodeCimXml, isCimInstance, isCimReference } from '@nova-hyperv/wsman';
 import type { CimInstance, CimReference, CimValue, InvokeResult, Schema } from '@nova-hyperv/wsman';
-import { isInstance, isReference, listOf } from './cim.js';
-import { HV, HyperVError, messageOf } from './errors.js';
+import { listOf } from './cim.js';
+import { HV, HyperVError } from './errors.js';
 import { typedInstance } from './store/typing.js';
+import { messageOf } from './system-error.js';
 
 /** One call of a method: on whom, with what. Readers of parameters refuse a wrong type with 32773. */
 export class MethodCall {
@@ -52,13 +53,13 @@ export class MethodCall {
 
   reference1(name: string): CimReference {
     const value = this.raw(name);
-    if (isReference(value)) return value;
+    if (isCimReference(value)) return value;
     throw wrong(name, 'a reference is needed');
   }
 
   references(name: string): readonly CimReference[] {
     return listOf(this.raw(name)).map((value) => {
-      if (isReference(value)) return value;
+      if (isCimReference(value)) return value;
       throw wrong(name, 'references are needed');
     });
   }
@@ -72,7 +73,7 @@ export class MethodCall {
     }
   }
 
-  /** An embedded instance of a class or one of its subclasses, typed by the schema (rule R12). */
+  /** An embedded instance of a class or one of its subclasses, typed by the schema. */
   instance(name: string, className: string): CimInstance {
     const [first, ...more] = this.instances(name, className);
     if (first === undefined || more.length > 0) throw wrong(name, `one ${className} is needed`);
@@ -82,7 +83,7 @@ export class MethodCall {
   instances(name: string, className: string): readonly CimInstance[] {
     return listOf(this.raw(name)).map((value) => {
       const given = typeof value === 'string' ? this.#fromText(name, value) : value;
-      if (!isInstance(given)) throw wrong(name, `the text of a ${className} is needed`);
+      if (!isCimInstance(given)) throw wrong(name, `the text of a ${className} is needed`);
       const typed = typedInstance(this.#schema, given);
       if (!this.#schema.isA(typed.namespace, typed.className, className)) {
         throw wrong(name, `a ${className} is needed, not a ${typed.className}`);

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+/** Windows Server releases that the host can be; what differs between them follows from it. */
 export type WindowsRelease = '2012R2' | '2016' | '2019' | '2022' | '2025';
 
 /** What a host is started with. Everything it knows besides lives under `stateDir`. */
@@ -9,21 +10,25 @@ export interface EmulatedHostOptions {
   readonly release: WindowsRelease;
   /** Holds the WMI objects' state, the host's drives (`C/` is `C:\`), pipes (sockets), the machines' firmware. */
   readonly stateDir: string;
+  /** `none`: machines have power states and do not boot. */
   readonly engine: 'qemu' | 'none';
   /** Loopback by default; port 0 = any. */
   readonly listen?: { readonly address?: string; readonly port?: number };
   readonly credentials: { readonly username: string; readonly password: string };
+  /** Logical processors that the host reports; default 8. */
   readonly processors?: number;
+  /** MiB that the host reports and starts machines in; default: this machine's own. */
   readonly memoryMb?: number;
   /** External virtual switches to start with; default one named `external`. */
   readonly switches?: readonly string[];
-  /** Call shapes to refuse, so that clients' fall-backs can be tested; names as in docs/unproven.md. */
+  /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */
   readonly refuse?: readonly string[];
   /** 'job' (default): deep validation is told by a failed job; 'direct': by the return value. */
   readonly validation?: 'job' | 'direct';
   readonly log: Logger;
 }
 
+/** A host that runs. Stop it to free its port, its lock on the folder and its sockets. */
 export interface EmulatedHost {
   readonly name: string;
   /** `http://127.0.0.1:PORT/wsman` */

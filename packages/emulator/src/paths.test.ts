@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { assert, property, string } from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { DrivePaths, samePath } from './paths.js';
+import { DrivePaths } from './paths.js';
 
 const root = mkdtempSync(path.join(tmpdir(), 'drive-paths-'));
 const paths = new DrivePaths(root);
@@ -70,15 +70,8 @@ describe('Windows paths', () => {
           return;
         }
         expect(path.relative(root, local).startsWith('..')).toBe(false);
-        expect(
-          samePath(
-            paths.toWindows(local),
-            `C:\\${text
-              .split(/[\\/]+/)
-              .filter((part) => part !== '')
-              .join('\\')}`,
-          ),
-        ).toBe(true);
+        const names = text.split(/[\\/]+/).filter((part) => part !== '');
+        expect(paths.toWindows(local).toLowerCase()).toBe(`C:\\${names.join('\\')}`.toLowerCase());
       }),
     );
   });

@@ -83,12 +83,3 @@ function onDisk(folder: string, name: string): string {
     return name;
   }
 }
-
-/** Two Windows paths name the same file: no case, either slash, no trailing slash. */
-export function samePath(left: string, right: string): boolean {
-  return pathKey(left) === pathKey(right);
-}
-
-export function pathKey(windowsPath: string): string {
-  return windowsPath.replaceAll('/', '\\').replace(/\\+$/, '').toLowerCase();
-}

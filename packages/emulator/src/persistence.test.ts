@@ -26,7 +26,7 @@ async function whileFull<T>(work: () => Promise<T>): Promise<T> {
 }
 
 describe('what cannot be written', () => {
-  it('S3: a start fails, and leaves nothing running', async () => {
+  it('a start fails, and leaves nothing running', async () => {
     test = await startTestHost();
     const { id } = await buildMachine(test, 'vm');
     expect(await whileFull(() => power(test, id, 2))).toBe(32768);
@@ -71,7 +71,7 @@ describe('what cannot be written', () => {
 });
 
 describe('a host that is killed while it destroys a machine', () => {
-  it('X1: has it still, or keeps nothing of it', async () => {
+  it('has it still, or keeps nothing of it', async () => {
     const known: boolean[] = [];
     const engine = new (class extends FakeEngine {
       override async forget(machineId: string): Promise<void> {

@@ -130,7 +130,7 @@ export class HostProvider implements WmiProvider {
     try {
       return await handler(new MethodCall(this.schema, target, reference, parameters));
     } catch (error) {
-      // What is not told by a job is told by the return value (rule J3).
+      // What is not told by a job is told by the return value.
       if (error instanceof HyperVError) return returned(error.returnValue);
       throw error;
     }

@@ -15,7 +15,7 @@ export const REFUSALS = {
   'computed-boot-source': 'boot source paths that were not read from the host',
   /** Memory and processor settings get InstanceIDs that cannot be known without asking. */
   'known-setting-ids': 'InstanceIDs built from public GUIDs',
-  /** ResultingSystem, ResultingResourceSettings and the like stay empty when a job is started (rule R4). */
+  /** ResultingSystem, ResultingResourceSettings and the like stay empty when a job is started. */
   'results-with-job': 'results told together with a job',
   /** A WQL query of CIM_SettingData fails with 0x80041024. */
   'settings-by-base-class': 'settings of all kinds by one query of their base class',
@@ -31,4 +31,5 @@ export const UNQUERYABLE: Readonly<Record<string, Refusal>> = {
   CIM_ConcreteJob: 'jobs-by-base-class',
 };
 
+/** A name that the option `refuse` takes. */
 export type Refusal = keyof typeof REFUSALS;

@@ -74,7 +74,7 @@ describe.each([
   const isTen = release !== '2012R2';
 
   it.each([1, 2] as const)(
-    'N16: takes a machine of generation %i from its definition to its end',
+    'takes a machine of generation %i from its definition to its end',
     async (generation) => {
       await start(release);
       await mainFlow(generation);
@@ -102,10 +102,10 @@ describe.each([
     );
     expect(ports.map((port) => port.instance.className)).toStrictEqual([serialClass, serialClass]);
     for (const name of ['Msvm_SecurityService', 'Msvm_AssignableDeviceService'])
-      expect(await count(name)).toBe(isTen ? 1 : 0x80041010); // W5
+      expect(await count(name)).toBe(isTen ? 1 : 0x80041010);
   });
 
-  it('E2, N12: takes a network adapter while a generation 2 machine runs, from 10.0 on', async () => {
+  it('takes a network adapter while a generation 2 machine runs, from 10.0 on', async () => {
     await start(release);
     const { id } = await buildMachine(test, 'running');
     await power(test, id, 2);

@@ -7,9 +7,9 @@ export interface Release {
   readonly caption: string;
   /** Default configuration version of new machines. */
   readonly machineVersion: string;
-  /** Configuration versions that a new machine may have (rule V17). */
+  /** Configuration versions that a new machine may have. */
   readonly machineVersions: readonly string[];
-  /** True from 10.0 on: hot-add of NICs, Linux Secure Boot template, hot memory (hyperv-wmi facts, §1.2). */
+  /** True from 10.0 on: hot-add of NICs, Linux Secure Boot template, hot memory. */
   readonly isTen: boolean;
   /** Most virtual processors of a machine by generation. */
   readonly maximumProcessors: Readonly<Record<1 | 2, number>>;

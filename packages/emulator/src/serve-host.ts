@@ -32,6 +32,7 @@ export interface EngineSurroundings {
 /** An engine, and the folder in which it opens pipes. */
 export type HostEngine = Engine & { readonly pipes: string };
 
+/** {@link EmulatedHostOptions}, and what tests put in place of the real parts. */
 export interface ServeOptions extends EmulatedHostOptions {
   readonly createEngine: (surroundings: EngineSurroundings) => Promise<HostEngine>;
   readonly clock?: Clock;

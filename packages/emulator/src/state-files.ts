@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { EmulatorError, errorCode } from './errors.js';
+import { EmulatorError } from './errors.js';
+import { errorCode } from './system-error.js';
 
 /** The file operations that a write is made of; tests break them off in between. */
 export interface FileOperations {

@@ -14,6 +14,7 @@ export interface NewDisk {
   readonly type: keyof typeof TYPE;
   /** Bytes; not given for a differencing disk that is to have its parent's size. */
   readonly sizeBytes?: number;
+  /** The host's path; differencing disks need it. */
   readonly parentPath?: string;
 }
 
@@ -25,6 +26,10 @@ export class DiskImages {
     this.#wire = wire;
   }
 
+  /**
+   * Makes a disk file and waits for the job.
+   * @throws HyperVError `HYPERV_REFUSED`, `HYPERV_JOB_FAILED`, `HYPERV_DEADLINE`, `HYPERV_ABORTED`
+   */
   async create(disk: NewDisk, options: InvokeOptions = {}): Promise<void> {
     const settings = settingsInstance('Msvm_VirtualHardDiskSettingData', {
       Type: TYPE[disk.type],
@@ -40,7 +45,7 @@ export class DiskImages {
     await this.#wire.call(IMAGES, 'CreateVirtualHardDisk', { VirtualDiskSettingData: settings }, options);
   }
 
-  /** Bytes of virtual size. */
+  /** Changes the virtual size (bytes); asked again while the file is in use. Throws what {@link create} does. */
   async resize(path: string, sizeBytes: number, options: InvokeOptions = {}): Promise<void> {
     await this.#wire.call(
       IMAGES,

@@ -1,3 +1,4 @@
+/** What went wrong, for programs. */
 export type HyperVErrorCode =
   /** A method refused or failed by its return value. */
   | 'HYPERV_REFUSED'
@@ -9,11 +10,13 @@ export type HyperVErrorCode =
   | 'HYPERV_DEADLINE'
   /** The machine is in a state in which this cannot be done. */
   | 'HYPERV_INVALID_STATE'
+  /** No machine, switch or object of that name. */
   | 'HYPERV_NOT_FOUND'
   /** More than one where there must be one. */
   | 'HYPERV_AMBIGUOUS'
   /** The host answered something that it cannot mean. */
   | 'HYPERV_UNEXPECTED'
+  /** The caller's signal fired. */
   | 'HYPERV_ABORTED'
   /** A path of the host that cannot be reached from here, or is none. */
   | 'HYPERV_PATH';
@@ -159,6 +162,7 @@ export function describeReturn(value: number): string {
   return meaning === undefined ? String(value) : `${value} (${meaning})`;
 }
 
+/** What to do about a return value, as the end of a sentence; '' when there is nothing to say. */
 export function adviceFor(value: number): string {
   const advice = RETURN_MEANINGS.get(value)?.advice;
   return advice === undefined ? '' : `; ${advice}`;

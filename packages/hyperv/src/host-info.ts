@@ -1,8 +1,8 @@
-import { referenceKey, wqlString } from '@nova-hyperv/wsman';
+import { isCimReference, referenceKey, wqlString } from '@nova-hyperv/wsman';
 import { HyperVError } from './errors.js';
-import { isReference } from './read.js';
 import type { HostWire } from './wire.js';
 
+/** Win32_OperatingSystem.Version: 10.0.20348 is Windows Server 2022. */
 export interface WindowsVersion {
   readonly major: number;
   readonly minor: number;
@@ -24,6 +24,7 @@ export interface HostFacts {
   readonly version: WindowsVersion;
   readonly logicalProcessors: number;
   readonly processors: ProcessorFacts;
+  /** Milliseconds since 1970; undefined when the host does not tell. */
   readonly bootedAt: number | undefined;
   readonly switches: readonly VirtualSwitch[];
 }
@@ -38,6 +39,7 @@ export interface ProcessorFacts {
   readonly threadsPerCore: number;
 }
 
+/** MiB. */
 export interface MemoryFacts {
   readonly totalMb: number;
   readonly freeMb: number;
@@ -155,13 +157,13 @@ async function readExternalSwitchIds(wire: HostWire): Promise<ReadonlySet<string
   const physicalEnds = new Set<string>();
   for (const { instance } of implementations) {
     const { Antecedent: device, Dependent: end } = instance.properties;
-    if (isReference(device) && isReference(end) && device.className === 'Msvm_ExternalEthernetPort')
+    if (isCimReference(device) && isCimReference(end) && device.className === 'Msvm_ExternalEthernetPort')
       physicalEnds.add(referenceKey(end));
   }
   const ids = new Set<string>();
   for (const { instance } of connections) {
     const { Antecedent: one, Dependent: other } = instance.properties;
-    if (!isReference(one) || !isReference(other)) continue;
+    if (!isCimReference(one) || !isCimReference(other)) continue;
     if (physicalEnds.has(referenceKey(one))) ids.add((other.keys['SystemName'] ?? '').toUpperCase());
     if (physicalEnds.has(referenceKey(other))) ids.add((one.keys['SystemName'] ?? '').toUpperCase());
   }

@@ -10,7 +10,7 @@ export * from './mapped-reach.js';
 export * from './names.js';
 export * from './power.js';
 export * from './reach.js';
-export * from './read.js';
+export { flag, numbers, numeric, text, texts } from './read.js';
 export * from './shapes.js';
 export type { MachineSummary } from './summary.js';
 export * from './windows-path.js';

@@ -1,8 +1,8 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import { wqlLikePrefix, wqlString } from '@nova-hyperv/wsman';
+import { isCimReference, wqlLikePrefix, wqlString } from '@nova-hyperv/wsman';
 import { HyperVError, isRefusal } from './errors.js';
 import { REALIZED, VIRTUALIZATION } from './names.js';
-import { isReference, references } from './read.js';
+import { references } from './read.js';
 import type { WmiClasses, WmiClassName } from './wmi-classes.js';
 import type { HostWire, InvokeOptions } from './wire.js';
 
@@ -23,10 +23,12 @@ export interface MachineHandle {
   readonly dataRoot: string;
 }
 
+/** The machine itself; `id` is its GUID, upper case. */
 export function systemReference(id: string): CimReference {
   return reference('Msvm_ComputerSystem', { CreationClassName: 'Msvm_ComputerSystem', Name: id });
 }
 
+/** The machine's current settings. */
 export function settingsReference(id: string): CimReference {
   return reference('Msvm_VirtualSystemSettingData', { InstanceID: `Microsoft:${id}` });
 }
@@ -36,6 +38,7 @@ export function serviceReference(className: string): CimReference {
   return reference(className, { CreationClassName: className });
 }
 
+/** An object of root/virtualization/v2 by its keys. */
 export function reference(className: string, keys: Readonly<Record<string, string>>): CimReference {
   return { kind: 'reference', namespace: VIRTUALIZATION, className, keys };
 }
@@ -95,7 +98,7 @@ export class Machines {
     const name = settings.ElementName ?? '';
     const notes = settings.Notes ?? [];
     const system = out['ResultingSystem'];
-    const id = isReference(system) ? system.keys['Name'] : undefined;
+    const id = isCimReference(system) ? system.keys['Name'] : undefined;
     if (id !== undefined) {
       return {
         id: id.toUpperCase(),
@@ -152,7 +155,7 @@ export class Machines {
     );
   }
 
-  /** Sends the properties to change and the InstanceID, nothing else: hosts refuse values of read-only properties (rule V8). */
+  /** Sends the properties to change and the InstanceID, nothing else: hosts refuse values of read-only properties. */
   async modifySettings(
     machine: MachineHandle,
     changes: SystemSettings,

@@ -13,7 +13,10 @@ export interface MappedReachOptions {
   readonly pipes?: string;
 }
 
-/** Reaches a host whose drives are folders of this machine: mounted shares, or the emulated host's own. */
+/**
+ * Reaches a host whose drives are folders of this machine: mounted shares, or the emulated host's own.
+ * @throws HyperVError `HYPERV_PATH` for a drive that is not a letter; later for paths and pipe names that cannot be.
+ */
 export function mappedReach(options: MappedReachOptions): HostReach {
   const drives = new Map<string, string>();
   for (const [letter, folder] of Object.entries(options.drives)) {
@@ -28,21 +31,6 @@ export function mappedReach(options: MappedReachOptions): HostReach {
     openPipe: async (pipeName) => {
       checkPipeName(pipeName);
       return pipes === undefined ? undefined : openSocket(join(pipes, pipeName));
-    },
-  };
-}
-
-/** For a service that runs on the Hyper-V host itself: paths and pipes are what they say. */
-export function windowsReach(): HostReach {
-  return {
-    pipesReachable: true,
-    local: (hostPath) => {
-      parseHostPath(hostPath);
-      return hostPath;
-    },
-    openPipe: async (pipeName) => {
-      checkPipeName(pipeName);
-      return openSocket(`\\\\.\\pipe\\${pipeName}`);
     },
   };
 }

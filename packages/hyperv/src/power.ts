@@ -99,7 +99,7 @@ export class Power {
       // 32782: a shut-down is in progress already.
       return returnValue === RETURN.done || returnValue === 32_782 ? 'accepted' : 'not-ready';
     } catch (error) {
-      // A guest that is still booting refuses by a WMI error (rule G3).
+      // A guest that is still booting refuses by a WMI error.
       if (hasCode(error, 'WSMAN_FAULT')) return 'not-ready';
       throw error;
     }
@@ -128,7 +128,7 @@ export class Power {
     await this.#machines.destroySystem(machine, options);
   }
 
-  /** Jobs that work on the machine keep it from being destroyed (rule X2): they are killed, and waited for where that is not allowed. */
+  /** Jobs that work on the machine keep it from being destroyed: they are killed, and waited for where that is not allowed. */
   async #cancelJobs(machine: Machine, options: InvokeOptions): Promise<void> {
     const found = await this.#wire.client.associators(machine.system, {
       associationClass: 'Msvm_AffectedJobElement',

@@ -2,8 +2,7 @@ import type { Duplex } from 'node:stream';
 
 /**
  * How this process reaches a Hyper-V host's files and pipes. Paths are the host's (`C:\OpenStack\Instances\…`);
- * one mapping says where they are from here: the same place on the host itself, a mounted share elsewhere, a
- * folder for the emulated host.
+ * one mapping says where they are from here: a mounted share, or a folder of the emulated host.
  */
 export interface HostReach {
   /** This machine's path of a host's path. Throws a typed error for paths that no mapping covers or that leave it. */

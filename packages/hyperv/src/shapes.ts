@@ -14,6 +14,7 @@ export type UnprovenShape =
   /** GetSummaryInformation without SettingData, for all machines. */
   | 'summary-of-all';
 
+/** Which shapes a host has refused; it lasts as long as the connection. */
 export class ShapeMemory {
   readonly #refused = new Map<UnprovenShape, string>();
   readonly #onRefused: (shape: UnprovenShape, reason: string) => void;

@@ -5,6 +5,7 @@ const RESERVED_NAME = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0
 const FORBIDDEN_CHARACTER = /[\p{Cc}<>:"|?*/\\]/u;
 const MAXIMUM_PATH = 32_000;
 
+/** A path in parts, checked. */
 export interface HostPath {
   /** Upper case. */
   readonly drive: string;
@@ -14,6 +15,7 @@ export interface HostPath {
 /**
  * Reads an absolute path of a Windows host (`C:\OpenStack\Instances`). Refuses everything that names something else than it seems to:
  * relative parts, device names, streams, wildcard characters, names that Windows would trim.
+ * @throws HyperVError `HYPERV_PATH`
  */
 export function parseHostPath(path: string): HostPath {
   const match = /^([A-Za-z]):[\\/]/.exec(path);
@@ -31,6 +33,10 @@ export function parseHostPath(path: string): HostPath {
   return { drive: match[1].toUpperCase(), parts };
 }
 
+/**
+ * Checks one part of a host's path; `path` is what the message is about.
+ * @throws HyperVError `HYPERV_PATH`
+ */
 export function checkFileName(name: string, path = name): void {
   const problem =
     name === '.' || name === '..'

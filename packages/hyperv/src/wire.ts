@@ -1,3 +1,4 @@
+import { isCimReference } from '@nova-hyperv/wsman';
 import type {
   CallOptions,
   CimReference,
@@ -9,11 +10,11 @@ import type {
 import { adviceFor, describeReturn, HyperVError, isBusy, RETURN } from './errors.js';
 import { JobTracker } from './jobs.js';
 import { VIRTUALIZATION } from './names.js';
-import { isReference } from './read.js';
 import type { ShapeMemory } from './shapes.js';
 import { namespaceOf } from './wmi-classes.js';
 import type { Row, WmiClasses, WmiClassName } from './wmi-classes.js';
 
+/** How long a call and its job may take. */
 export interface InvokeOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds for the job; the host's `jobDeadlineMs` when it is not given. */
@@ -108,8 +109,8 @@ export class HostWire {
     );
     const job = result.out['Job'];
     // 4 means "invalid parameter" for some methods and "job started" for os-win: only a job is a job.
-    if (result.returnValue === RETURN.jobStarted || (result.returnValue === 4 && isReference(job))) {
-      if (!isReference(job)) {
+    if (result.returnValue === RETURN.jobStarted || (result.returnValue === 4 && isCimReference(job))) {
+      if (!isCimReference(job)) {
         throw new HyperVError(
           'HYPERV_UNEXPECTED',
           `${operation} on ${this.host} says that it started a job and names none.`,

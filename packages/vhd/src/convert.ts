@@ -26,11 +26,13 @@ export interface ConvertTarget {
   readonly format: DiskFormat | 'raw';
   /** Dynamic when left out. */
   readonly type?: 'fixed' | 'dynamic';
+  /** Bytes; the format's default when left out, as the sector sizes below. */
   readonly blockSize?: number;
   readonly logicalSectorSize?: number;
   readonly physicalSectorSize?: number;
   /** At least the source's; bytes. */
   readonly virtualSize?: number;
+  /** GUID; a new one when it is left out. */
   readonly identifier?: string;
 }
 

@@ -1,5 +1,6 @@
 /** What kind of disk file it is. Recognised by content, never by name. */
 export type DiskFormat = 'vhd' | 'vhdx';
+/** How it takes space: all at once, as it is written, or as it comes to differ from its parent. */
 export type DiskType = 'fixed' | 'dynamic' | 'differencing';
 
 /** Part of a disk and what reading it gives. `data` may hold anything, `zero` reads as zeros. */
@@ -14,6 +15,9 @@ export interface Extent {
  * An open virtual disk: random access in bytes. Offsets and lengths are below 2^53 (64 TiB at most), need not
  * be aligned, and must lie inside the disk. Calls may overlap in time; each is atomic against the file's own
  * metadata. A disk is itself a stack: a differencing disk reads through to its parents.
+ *
+ * Its methods throw VhdError: `VHD_OUT_OF_RANGE` outside the disk, `VHD_READ_ONLY`, `VHD_INVALID_ARGUMENT` for a size
+ * that cannot be, `VHD_CORRUPT`; and Node's own errors of the file (`ENOSPC`).
  */
 export interface Disk {
   readonly format: DiskFormat | 'raw';
@@ -21,13 +25,16 @@ export interface Disk {
   readonly readOnly: boolean;
   /** Bytes. Changes by {@link resize}. */
   readonly virtualSize: number;
+  /** Bytes, 512 or 4096, here and for physical sectors. */
   readonly logicalSectorSize: number;
   readonly physicalSectorSize: number;
   /** Bytes; 0 for fixed disks. */
   readonly blockSize: number;
   /** The disk below a differencing disk. Owned by it: closing the child closes it. */
   readonly parent?: Disk;
+  /** Fills `target`. */
   read(target: Uint8Array, offset: number): Promise<void>;
+  /** Settles when it can be read back; {@link flush} makes it last. */
   write(source: Uint8Array, offset: number): Promise<void>;
   writeZeroes(offset: number, length: number): Promise<void>;
   /** A hint: the bytes are no longer needed; afterwards they may read as zeros or as before. */
@@ -41,7 +48,7 @@ export interface Disk {
   close(): Promise<void>;
 }
 
-/** Everything that is known of a disk file without reading its data. */
+/** Everything that is known of a disk file without reading its data. Sizes in bytes. */
 export interface DiskInfo {
   readonly path: string;
   readonly format: DiskFormat;
@@ -70,7 +77,9 @@ export interface DiskInfo {
 export type ResolveParent = (locatorPath: string, childPath: string) => string | undefined;
 
 export interface OpenOptions {
+  /** Default false: the file is opened for writing. */
   readonly readOnly?: boolean;
+  /** Where the parents of differencing disks are. */
   readonly resolveParent?: ResolveParent;
   /**
    * What writes to a differencing VHDX that were not flushed are safe from. `power` (default): after a power cut every

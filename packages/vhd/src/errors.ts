@@ -1,3 +1,4 @@
+/** What went wrong, for programs. */
 export type VhdErrorCode =
   /** The file is neither VHD nor VHDX. */
   | 'VHD_UNKNOWN_FORMAT'
@@ -11,11 +12,15 @@ export type VhdErrorCode =
   | 'VHD_PARENT_MISMATCH'
   /** A log must be replayed and the file was opened read-only. */
   | 'VHD_LOG_NEEDS_REPLAY'
+  /** A write to a disk that was opened for reading. */
   | 'VHD_READ_ONLY'
+  /** Outside the disk. */
   | 'VHD_OUT_OF_RANGE'
   /** The wanted size or option is not possible (says what is). */
   | 'VHD_INVALID_ARGUMENT'
+  /** The name of a new file or export is taken. */
   | 'VHD_EXISTS'
+  /** The caller's signal stopped it. */
   | 'VHD_ABORTED';
 
 /** Match on `code`. `path` is the file it is about, `offset` where in it (bytes) when that is known. */

@@ -33,6 +33,7 @@ export class WsmanFault extends WsmanError {
   }
 }
 
+/** Why there was no usable answer. */
 export type TransportErrorCode =
   | 'WSMAN_UNREACHABLE'
   | 'WSMAN_DEADLINE'

@@ -18,9 +18,9 @@ export async function startDetached(state: StateFolder, argv: readonly string[])
       EXIT.unavailable,
     );
   }
-  await mkdir(dirname(state.log), { recursive: true });
+  await mkdir(dirname(state.log), { recursive: true, mode: 0o700 });
   const output = `${state.log}.out`;
-  const log = await open(output, 'w', 0o640);
+  const log = await open(output, 'w', 0o600);
   const child = spawn(process.execPath, [...process.execArgv, ...argv], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],

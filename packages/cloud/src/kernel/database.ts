@@ -8,6 +8,9 @@ export type AnyDatabase = Kysely<object>;
 /** How long a statement waits for another process that holds the database, ms. */
 const BUSY_TIMEOUT_MS = 5_000;
 
+/** SQLite's name for a database without a file. */
+const IN_MEMORY = ':memory:';
+
 /** It holds the hashes of passwords: nobody else may read it. SQLite gives its log files the same mode. */
 async function ownerOnly(path: string): Promise<void> {
   try {
@@ -30,7 +33,7 @@ async function ownerOnly(path: string): Promise<void> {
  * transaction cannot be raced. Inside a transaction only its own handle may be used.
  */
 export async function openDatabase(path: string): Promise<AnyDatabase> {
-  await ownerOnly(path);
+  if (path !== IN_MEMORY) await ownerOnly(path);
   const db = new Kysely<object>({
     dialect: new SqliteDialect({ database: await openSqlite(path) }),
   });

@@ -14,7 +14,7 @@ function two(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-/** `HH:MM:SS up 1 day, 2:03:04,  0 users,  load average: 0, 0, 0`: the time of the host's uptime(1), driver.md 10.2. */
+/** `HH:MM:SS up 1 day, 2:03:04,  0 users,  load average: 0, 0, 0`: the time of the host's uptime(1). */
 export function uptimeText(now: Date, uptimeSeconds: number): string {
   const seconds = Math.max(0, Math.floor(uptimeSeconds));
   const days = Math.floor(seconds / 86_400);

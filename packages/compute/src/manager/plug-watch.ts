@@ -42,7 +42,7 @@ class PlugWatch {
   }
 }
 
-/** Waiting for Neutron's `network-vif-plugged` (driver.md 3.6: a VIF is waited for when its `active` is false). */
+/** Waiting for Neutron's `network-vif-plugged`: a VIF is waited for when its `active` is false. */
 export class PlugWatches {
   readonly #watches = new Map<string, PlugWatch>();
 

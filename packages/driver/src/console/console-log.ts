@@ -1,6 +1,7 @@
 import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMissing } from '../disks/instance-folder.js';
 
 /** Bytes of `console.log` before it becomes `console.log.1`. */
 export const CONSOLE_LOG_LIMIT = 512 * 1024;
@@ -87,6 +88,6 @@ async function readLog(file: FileHandle | undefined): Promise<Buffer> {
 }
 
 function ignoreMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (isMissing(error)) return undefined;
   throw error;
 }

@@ -4,7 +4,7 @@ import { machineLimits, MINIMUM_MEMORY_MB } from './limits.js';
 import { versionText } from './generation.js';
 import type { Generation, MemorySpec, ProcessorSpec } from './vm-spec.js';
 
-/** Rules P1 and M9 (limits per generation and host) and the host's own processor count. */
+/** Limits of the generation and of the host's release, and the host's own processor count. */
 export function planProcessors(input: EarlyPlanInput, generation: Generation): ProcessorSpec {
   const { flavor } = input.instance;
   const { host } = input;
@@ -32,7 +32,7 @@ export function planProcessors(input: EarlyPlanInput, generation: Generation): P
 }
 
 /**
- * With a ratio above 1 the machine starts with memory divided by it, rounded down to an even number of MB (rule M1), and may
+ * With a ratio above 1 the machine starts with memory divided by it, rounded down to an even number of MB, and may
  * grow to the flavor's.
  */
 export function planMemory(input: EarlyPlanInput, generation: Generation): MemorySpec {

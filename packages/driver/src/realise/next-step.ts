@@ -54,7 +54,7 @@ function sameSlot(
   return a.bus === b.bus && a.controller === b.controller && a.slot === b.slot;
 }
 
-/** What a thing holds goes before the thing: a drive that still has a disk cannot be removed (rule R6). */
+/** What a thing holds goes before the thing: a drive that still has a disk cannot be removed. */
 function removalStep(spec: VmSpec, machine: ObservedMachine): Step | undefined {
   const extraDrives = machine.drives.filter(
     (drive) => !spec.drives.some((wanted) => sameSlot(wanted, drive) && wanted.kind === drive.kind),
@@ -251,7 +251,7 @@ function sameFields(wanted: VmSpec['memory'], has: VmSpec['memory']): boolean {
   );
 }
 
-/** Only what differs is sent: hosts refuse values of properties that they keep to themselves (rule V8). */
+/** Only what differs is sent: hosts refuse values of properties that they keep to themselves. */
 function settingsStep(spec: VmSpec, machine: ObservedMachine, host: string): Step | undefined {
   const has = machine.settings;
   if (has === undefined) return undefined;

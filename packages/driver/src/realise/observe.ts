@@ -90,7 +90,7 @@ function settingsOf(row: CimInstance, rows: SettingsRows): ObservedSettings {
   };
 }
 
-/** Static memory is what VirtualQuantity says; the host ignores the bounds then (rule M2). */
+/** Static memory is what VirtualQuantity says; the host ignores the bounds then. */
 function memoryOf(row: CimInstance): ObservedMemory {
   const startupMb = numeric(row, 'VirtualQuantity');
   const dynamic = flag(row, 'DynamicMemoryEnabled');
@@ -112,7 +112,7 @@ function processorOf(row: CimInstance): ObservedProcessor {
   };
 }
 
-/** IDE controllers carry their number as Address; SCSI controllers have none and count in the order of the query (rules C1, C2). */
+/** IDE controllers carry their number as Address; SCSI controllers have none and count in the order of the query. */
 function controllersOf(
   rows: SettingsRows,
   kind: 'ideController' | 'scsiController',

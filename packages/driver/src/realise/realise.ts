@@ -107,7 +107,7 @@ async function perform(
   }
 }
 
-/** A host need not tell what it made (rule R4): then it is asked. */
+/** A host need not tell what it made: then it is asked. */
 async function add(
   host: HyperVHost,
   machine: MachineHandle,

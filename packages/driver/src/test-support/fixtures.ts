@@ -5,7 +5,7 @@ import type { Flavor, ImageMeta, Instance, Vif } from '../types.js';
 
 const MIB = 1024 * 1024;
 
-export const INSTANCE_UUID = '2f1c0d3e-0000-4000-8000-000000000001';
+const INSTANCE_UUID = '2f1c0d3e-0000-4000-8000-000000000001';
 export const IMAGE_ID = '7a4f1c5e-1111-4000-8000-000000000002';
 export const SWITCH_ID = '0A1B2C3D-2222-4000-8000-000000000003';
 

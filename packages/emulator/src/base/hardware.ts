@@ -16,7 +16,7 @@ export interface HostUsage {
 
 const NODE = String.raw`Microsoft:PhysicalNode\0`;
 
-/** One NUMA node with the host's memory and processors (hyperv-wmi facts §7). */
+/** One NUMA node with the host's memory and processors. */
 export function numaObjects(host: RuleHost): Definitions {
   const system = host.name.toUpperCase();
   const keys = (className: string): Record<string, string> => ({
@@ -62,7 +62,7 @@ export function numaObjects(host: RuleHost): Definitions {
   };
 }
 
-/** Facts of the operating system and the machine in root/cimv2 (hyperv-wmi facts §8). */
+/** Facts of the operating system and the machine in root/cimv2. */
 export function win32Sources(host: RuleHost, usage: HostUsage): readonly InstanceSource[] {
   const source = (className: string, list: () => Readonly<Record<string, CimValue>>[]): InstanceSource => ({
     namespace: CIMV2,
@@ -71,62 +71,71 @@ export function win32Sources(host: RuleHost, usage: HostUsage): readonly Instanc
       list().map((properties) => instance(CIMV2, className, knownHere(host, className, properties))),
   });
   const system = host.name.toUpperCase();
-  const build = host.release.version.split('.')[2] ?? '';
   return [
-    source('Win32_OperatingSystem', () => [
-      {
-        Caption: host.release.caption,
-        Name: `${host.release.caption}|C:\\Windows|\\Device\\Harddisk0\\Partition1`,
-        Version: host.release.version,
-        BuildNumber: build,
-        BuildType: 'Multiprocessor Free',
-        OSArchitecture: '64-bit',
-        OSType: 18,
-        ProductType: 3,
-        OperatingSystemSKU: 8,
-        Status: 'OK',
-        Manufacturer: 'Microsoft Corporation',
-        CreationClassName: 'Win32_OperatingSystem',
-        CSCreationClassName: 'Win32_ComputerSystem',
-        CSName: system,
-        SystemDrive: 'C:',
-        WindowsDirectory: String.raw`C:\Windows`,
-        SystemDirectory: String.raw`C:\Windows\system32`,
-        Locale: '0409',
-        TotalVisibleMemorySize: BigInt(host.memoryMb) * 1024n,
-        FreePhysicalMemory: BigInt(Math.max(0, host.memoryMb - usage.memoryInUse())) * 1024n,
-        TotalVirtualMemorySize: BigInt(host.memoryMb) * 1024n,
-        FreeVirtualMemory: BigInt(Math.max(0, host.memoryMb - usage.memoryInUse())) * 1024n,
-        LastBootUpTime: dateTime(usage.bootTime),
-        LocalDateTime: dateTime(host.clock.now()),
-      },
-    ]),
+    source('Win32_OperatingSystem', () => [operatingSystem(host, usage, system)]),
     source('Win32_Processor', () => [processor(host, system)]),
-    source('Win32_ComputerSystem', () => [
-      {
-        Name: system,
-        DNSHostName: host.name,
-        Caption: system,
-        Domain: 'WORKGROUP',
-        DomainRole: 2,
-        PartOfDomain: false,
-        Manufacturer: 'Emulated',
-        Model: 'Emulated Hyper-V host',
-        CreationClassName: 'Win32_ComputerSystem',
-        HypervisorPresent: true,
-        NumberOfProcessors: 1,
-        NumberOfLogicalProcessors: host.processors,
-        TotalPhysicalMemory: BigInt(host.memoryMb) * 1_048_576n,
-        SystemType: 'x64-based PC',
-        Status: 'OK',
-      },
-    ]),
+    source('Win32_ComputerSystem', () => [computerSystem(host, system)]),
     source('Win32_LogicalDisk', () => [logicalDisk(host, system)]),
     source('Win32_ServerFeature', () => [
       { ID: 20, Name: 'Hyper-V', ParentID: 0 },
       { ID: 57, Name: 'Multipath I/O', ParentID: 0 },
     ]),
   ];
+}
+
+function operatingSystem(
+  host: RuleHost,
+  usage: HostUsage,
+  system: string,
+): Readonly<Record<string, CimValue>> {
+  const totalKib = BigInt(host.memoryMb) * 1024n;
+  const freeKib = BigInt(Math.max(0, host.memoryMb - usage.memoryInUse())) * 1024n;
+  return {
+    Caption: host.release.caption,
+    Name: `${host.release.caption}|C:\\Windows|\\Device\\Harddisk0\\Partition1`,
+    Version: host.release.version,
+    BuildNumber: host.release.version.split('.')[2] ?? '',
+    BuildType: 'Multiprocessor Free',
+    OSArchitecture: '64-bit',
+    OSType: 18,
+    ProductType: 3,
+    OperatingSystemSKU: 8,
+    Status: 'OK',
+    Manufacturer: 'Microsoft Corporation',
+    CreationClassName: 'Win32_OperatingSystem',
+    CSCreationClassName: 'Win32_ComputerSystem',
+    CSName: system,
+    SystemDrive: 'C:',
+    WindowsDirectory: String.raw`C:\Windows`,
+    SystemDirectory: String.raw`C:\Windows\system32`,
+    Locale: '0409',
+    TotalVisibleMemorySize: totalKib,
+    FreePhysicalMemory: freeKib,
+    TotalVirtualMemorySize: totalKib,
+    FreeVirtualMemory: freeKib,
+    LastBootUpTime: dateTime(usage.bootTime),
+    LocalDateTime: dateTime(host.clock.now()),
+  };
+}
+
+function computerSystem(host: RuleHost, system: string): Readonly<Record<string, CimValue>> {
+  return {
+    Name: system,
+    DNSHostName: host.name,
+    Caption: system,
+    Domain: 'WORKGROUP',
+    DomainRole: 2,
+    PartOfDomain: false,
+    Manufacturer: 'Emulated',
+    Model: 'Emulated Hyper-V host',
+    CreationClassName: 'Win32_ComputerSystem',
+    HypervisorPresent: true,
+    NumberOfProcessors: 1,
+    NumberOfLogicalProcessors: host.processors,
+    TotalPhysicalMemory: BigInt(host.memoryMb) * 1_048_576n,
+    SystemType: 'x64-based PC',
+    Status: 'OK',
+  };
 }
 
 function knownHere(

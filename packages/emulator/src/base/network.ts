@@ -5,7 +5,7 @@ import type { RuleHost } from '../machines/rules.js';
 import type { SwitchState } from './host-state.js';
 import type { Definitions } from './definitions.js';
 
-export function switchReference(id: string): CimReference {
+function switchReference(id: string): CimReference {
   return reference(V2, 'Msvm_VirtualEthernetSwitch', {
     CreationClassName: 'Msvm_VirtualEthernetSwitch',
     Name: id,
@@ -31,7 +31,7 @@ export function switchInstance(state: SwitchState, host: RuleHost): CimInstance 
 
 /**
  * An external switch: itself, its settings, the host's adapter, and the two endpoints between them, so that the
- * walk adapter → endpoint → connection → endpoint of the switch finds it (hyperv-wmi facts §4.2).
+ * walk adapter → endpoint → connection → endpoint of the switch finds it.
  */
 export function externalSwitch(state: SwitchState, host: RuleHost): Definitions {
   const system = host.name.toUpperCase();
@@ -61,21 +61,7 @@ export function externalSwitch(state: SwitchState, host: RuleHost): Definitions 
     properties: Readonly<Record<string, string | boolean | bigint | readonly string[]>>,
   ): CimInstance => v2(of.className, known(host, of.className, { ...common, ...properties, ...of.keys }));
   const description = `Emulated Ethernet Adapter ${state.name}`;
-  const settings = v2(
-    'Msvm_VirtualEthernetSwitchSettingData',
-    known(host, 'Msvm_VirtualEthernetSwitchSettingData', {
-      InstanceID: `Microsoft:${state.id}`,
-      ElementName: state.name,
-      VirtualSystemIdentifier: state.id,
-      VirtualSystemType: 'Microsoft:Hyper-V:System:Realized',
-      Notes: [],
-      IOVPreferred: false,
-      BandwidthReservationMode: 1,
-      TeamingEnabled: false,
-      PacketDirectEnabled: false,
-      MaxNumMACAddress: 1024,
-    }),
-  );
+  const settings = switchSettings(state, host);
   return {
     objects: [
       switchInstance(state, host),
@@ -103,6 +89,23 @@ export function externalSwitch(state: SwitchState, host: RuleHost): Definitions 
       v2('Msvm_SystemDevice', { GroupComponent: switchReference(state.id), PartComponent: port }),
     ],
   };
+}
+
+function switchSettings(state: SwitchState, host: RuleHost): CimInstance {
+  const className = 'Msvm_VirtualEthernetSwitchSettingData';
+  const properties = {
+    InstanceID: `Microsoft:${state.id}`,
+    ElementName: state.name,
+    VirtualSystemIdentifier: state.id,
+    VirtualSystemType: 'Microsoft:Hyper-V:System:Realized',
+    Notes: [],
+    IOVPreferred: false,
+    BandwidthReservationMode: 1,
+    TeamingEnabled: false,
+    PacketDirectEnabled: false,
+    MaxNumMACAddress: 1024,
+  };
+  return v2(className, known(host, className, properties));
 }
 
 function endpoint(systemClass: string, systemName: string, name: string): CimReference {

@@ -1,5 +1,6 @@
+import { NEVER } from '@nova-hyperv/wsman';
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
-import { NEVER, v2 } from '../cim.js';
+import { v2 } from '../cim.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import type { RuleHost } from '../machines/rules.js';
 import { known } from '../machines/build.js';

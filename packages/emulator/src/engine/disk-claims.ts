@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { EngineError } from './engine.js';
-import { errnoOf } from './errno.js';
+import { errorCode } from '../system-error.js';
 
 interface Claim {
   readonly file: string;
@@ -61,7 +61,7 @@ async function fileIdentity(path: string): Promise<string> {
 
 /** A failed file operation as an EngineError: FILE_NOT_FOUND, or DISK_INVALID for whatever else. */
 export function fileError(path: string, error: unknown): EngineError {
-  const code = errnoOf(error);
+  const code = errorCode(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new EngineError('FILE_NOT_FOUND', `${path} does not exist.`, { cause: error });
   }

@@ -1,5 +1,5 @@
 import { open, readFile, rename } from 'node:fs/promises';
-import { errnoOf } from './errno.js';
+import { errorCode } from '../system-error.js';
 
 /** Replaces a JSON file as a whole: a process killed at any moment leaves the old or the new one. */
 export async function writeJsonFile(file: string, content: unknown): Promise<void> {
@@ -20,7 +20,7 @@ export async function readJsonFile(file: string): Promise<unknown> {
     const content: unknown = JSON.parse(await readFile(file, 'utf8'));
     return content;
   } catch (error) {
-    if (error instanceof SyntaxError || errnoOf(error) === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

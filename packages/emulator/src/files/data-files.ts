@@ -14,12 +14,13 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { CIMV2, dateTime, instance } from '../cim.js';
-import { HyperVError, errorCode } from '../errors.js';
+import { HyperVError } from '../errors.js';
 import { keyOf, returned } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import type { ServiceContext } from '../services/context.js';
 import type { InstanceSource } from '../store/store.js';
 import type { QueryHint } from '../store/wql.js';
+import { errorCode } from '../system-error.js';
 
 /** Return codes of CIM_DataFile's and Win32_Directory's methods. Source: WMI SDK, CIM_LogicalFile. */
 const FILE = {
@@ -122,7 +123,7 @@ function fileProperties(name: string, stats: Stats): Record<string, CimValue> {
   };
 }
 
-/** Methods of files, folders and processes in root/cimv2 (hyperv-wmi facts §9.1). */
+/** Methods of files, folders and processes in root/cimv2. */
 export function fileMethods(
   context: ServiceContext,
 ): Readonly<Record<string, Readonly<Record<string, MethodHandler>>>> {

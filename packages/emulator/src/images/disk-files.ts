@@ -2,14 +2,15 @@ import path from 'node:path';
 import type { DiskFormat, DiskInfo, DiskType } from '@nova-hyperv/vhd';
 import type { CimInstance } from '@nova-hyperv/wsman';
 import { numberOf, textOf, v2 } from '../cim.js';
-import { HV, HyperVError, errorCode, messageOf } from '../errors.js';
+import { HV, HyperVError } from '../errors.js';
 import { parentResolver } from '../machines/parent-resolver.js';
 import type { RuleHost } from '../machines/rules.js';
+import { errorCode, messageOf } from '../system-error.js';
 
 const TYPES: Readonly<Record<number, DiskType>> = { 2: 'fixed', 3: 'dynamic', 4: 'differencing' };
 const FORMATS: Readonly<Record<number, DiskFormat>> = { 2: 'vhd', 3: 'vhdx' };
 
-/** What a `Msvm_VirtualHardDiskSettingData` asks for, checked (rules H1, H3). Sizes in bytes, 0 = the default. */
+/** What a `Msvm_VirtualHardDiskSettingData` asks for, checked. Sizes in bytes, 0 = the default. */
 export interface DiskWish {
   readonly type: DiskType;
   readonly format: DiskFormat;

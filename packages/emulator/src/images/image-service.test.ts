@@ -101,7 +101,7 @@ describe('CreateVirtualHardDisk', () => {
     expect(await create(properties)).toBe(code);
   });
 
-  it('H6: never over a file', async () => {
+  it('never over a file', async () => {
     const file = await createDisk(test, 'a.vhdx');
     expect(await create({ Path: file, Type: 3, Format: 3, MaxInternalSize: 10n * MIB })).toBe(32768);
   });
@@ -131,7 +131,7 @@ describe('CreateVirtualHardDisk', () => {
 });
 
 describe('ResizeVirtualHardDisk', () => {
-  it('H7: makes larger; H8: not smaller than its partitions need', async () => {
+  it('makes larger; not smaller than its partitions need', async () => {
     const file = await createDisk(test, 'a.vhdx');
     expect(await resize(file, 128n * MIB)).toBe(0);
     expect((await settingsOf(file))['MaxInternalSize']).toBe(128n * MIB);
@@ -151,13 +151,13 @@ describe('ResizeVirtualHardDisk', () => {
     });
   });
 
-  it('H9: not a differencing VHD', async () => {
+  it('not a differencing VHD', async () => {
     const parent = await createDisk(test, 'base.vhd');
     expect(await create({ Path: String.raw`C:\vms\c.vhd`, Type: 4, Format: 2, ParentPath: parent })).toBe(0);
     expect(await resize(String.raw`C:\vms\c.vhd`, 128n * MIB)).toBe(32773);
   });
 
-  it('H10, H20: a VHDX on SCSI grows while its machine runs, and says that it is in use', async () => {
+  it('a VHDX on SCSI grows while its machine runs, and says that it is in use', async () => {
     const { id } = await buildMachine(test, 'vm');
     await power(test, id, 2);
     const file = String.raw`C:\vms\vm.vhdx`;
@@ -193,7 +193,7 @@ describe('other methods', () => {
     expect(existsSync(path.join(test.host.driveC, 'vms', 'a.vhdx'))).toBe(true);
   });
 
-  it.each(['BlockSize', 'LogicalSectorSize'])('H12: ConvertVirtualHardDisk needs %s', async (name) => {
+  it.each(['BlockSize', 'LogicalSectorSize'])('ConvertVirtualHardDisk needs %s', async (name) => {
     const source = await createDisk(test, 'a.vhdx');
     const all = { Path: String.raw`C:\vms\b.vhd`, Type: 3, Format: 2, BlockSize: 0, LogicalSectorSize: 0 };
     const settings = v2('Msvm_VirtualHardDiskSettingData', { ...all, [name]: null });

@@ -8,8 +8,8 @@ import { HV, HyperVError } from '../errors.js';
 import type { JobControl } from '../jobs.js';
 import type { FilesOfWork } from '../machines/file-holds.js';
 import { parentResolver } from '../machines/parent-resolver.js';
-import { engineErrors } from '../machines/registry.js';
-import type { FileUse } from '../machines/registry.js';
+import { engineErrors } from '../machines/engine-errors.js';
+import type { FileUse } from '../machines/running-guests.js';
 import { completed, jobStarted, keyOf } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import { refusal, refuseShape } from '../services/context.js';
@@ -78,7 +78,6 @@ async function createDisk(context: ServiceContext, call: MethodCall): Promise<In
   });
 }
 
-/** Rules H1–H6. */
 async function checkNewDisk(context: ServiceContext, wish: DiskWish, local: string): Promise<void> {
   if (existsSync(local)) throw new HyperVError(HV.failed, `'${wish.path}': The file exists (0x80070050).`);
   if (!existsSync(path.dirname(local))) {
@@ -94,7 +93,7 @@ async function checkNewDisk(context: ServiceContext, wish: DiskWish, local: stri
     return;
   }
   const parentFile = context.host.paths.toLocal(wish.parentPath);
-  requireUnused(context, parentFile, wish.parentPath); // H18: its user changes what the child is a difference to.
+  requireUnused(context, parentFile, wish.parentPath); // Its user changes what the child is a difference to.
   const parent = await inspect(parentFile);
   if (parent.format !== wish.format) {
     throw new HyperVError(HV.invalidParameter, 'A differencing disk must have the format of its parent.');
@@ -152,7 +151,7 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
     if ((settings.properties[name] ?? null) === null)
       throw new HyperVError(HV.invalidParameter, `${name} must be given; 0 is the default.`, {
         direct: true,
-      }); // H12
+      });
   }
   if (wish.type === 'differencing') {
     throw new HyperVError(HV.notSupported, 'Converting into a differencing disk is not supported.', {
@@ -206,13 +205,12 @@ async function resize(context: ServiceContext, call: MethodCall): Promise<Invoke
   });
 }
 
-/** Rules H3, H7–H10. */
 function checkResize(info: DiskInfo, wanted: number, users: readonly FileUse[]): void {
   if (info.format === 'vhd' && info.type === 'differencing') {
-    throw new HyperVError(HV.invalidParameter, 'A differencing VHD cannot be resized.'); // H9
+    throw new HyperVError(HV.invalidParameter, 'A differencing VHD cannot be resized.');
   }
   if (info.format === 'vhd' && wanted < info.virtualSize) {
-    throw new HyperVError(HV.invalidParameter, 'A VHD cannot be made smaller.'); // H7
+    throw new HyperVError(HV.invalidParameter, 'A VHD cannot be made smaller.');
   }
   validateCreate({
     format: info.format,
@@ -227,13 +225,13 @@ function checkResize(info: DiskInfo, wanted: number, users: readonly FileUse[]):
     throw new HyperVError(
       HV.inUse,
       'A running virtual machine has a disk that is a difference to this one: it cannot be resized.',
-    ); // H18
+    );
   }
   if (info.format === 'vhd' || user.bus === 'ide') {
     throw new HyperVError(
       HV.inUse,
       'Only a VHDX on a SCSI controller can be resized while its virtual machine runs.',
-    ); // H10
+    );
   }
   if (wanted < info.virtualSize || users.length > 1) {
     throw new HyperVError(HV.inUse, 'The disk of a running virtual machine can only be made larger here.');
@@ -264,7 +262,7 @@ async function resizeFile(
     if (size < disk.virtualSize) {
       const least = await smallestSize(disk);
       if (size < least) {
-        throw new HyperVError(HV.invalidParameter, `'${file}' cannot be smaller than ${least} bytes.`); // H8
+        throw new HyperVError(HV.invalidParameter, `'${file}' cannot be smaller than ${least} bytes.`);
       }
     }
     await disk.resize(size);
@@ -299,7 +297,7 @@ async function settingData(context: ServiceContext, call: MethodCall): Promise<I
 async function state(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
   const file = call.text('Path');
   const local = context.host.paths.toLocal(file);
-  // H20: a parent is read by the machine that has its child, and attached to none.
+  // A parent is read by the machine that has its child, and attached to none.
   const inUse =
     context.machines.usersOf(local).some((use) => !use.isParent) || context.machines.holds.isWritten(local);
   const info = await diskErrors(file, () => inspect(local));
@@ -317,7 +315,7 @@ async function state(context: ServiceContext, call: MethodCall): Promise<InvokeR
 }
 
 async function leastSize(context: ServiceContext, local: string, info: DiskInfo): Promise<number> {
-  // H7: only a VHDX can be made smaller.
+  // Only a VHDX can be made smaller.
   if (info.format === 'vhd') return info.virtualSize;
   const disk = await openReadOnly(context, local);
   try {

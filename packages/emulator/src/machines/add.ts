@@ -71,7 +71,7 @@ const RULES: Partial<Record<KindName, AddRule>> = {
 };
 
 function addScsiController(machine: Machine, wanted: CimInstance, host: RuleHost): Added {
-  requireOff(machine, 'A SCSI controller'); // C3
+  requireOff(machine, 'A SCSI controller');
   if (
     resourcesOf(machine).filter((resource) => isKind(resource, 'scsi-controller')).length >= SCSI_CONTROLLERS
   ) {
@@ -94,15 +94,15 @@ function addDrive(machine: Machine, wanted: CimInstance, host: RuleHost, name: K
   if (!isScsi && !isKind(controller, 'ide-controller')) {
     throw new HyperVError(HV.invalidParameter, 'The Parent of a drive must be an IDE or SCSI controller.');
   }
-  if (!isScsi) requireOff(machine, 'An IDE drive'); // C4
+  if (!isScsi) requireOff(machine, 'An IDE drive');
   if (name === 'dvd-drive' && isScsi && generationOf(machine) === 1) {
-    throw new HyperVError(HV.invalidParameter, 'A generation 1 virtual machine has DVD drives on IDE only.'); // N8
+    throw new HyperVError(HV.invalidParameter, 'A generation 1 virtual machine has DVD drives on IDE only.');
   }
   const slot = slotOf(wanted, isScsi ? SCSI_SLOTS : IDE_SLOTS);
   const isTaken = childrenOf(machine, idOf(controller)).some(
     (child) => textOf(child.properties['AddressOnParent']) === `${slot}`,
   );
-  if (isTaken) throw new HyperVError(HV.invalidParameter, `Slot ${slot} of the controller is in use.`); // R9
+  if (isTaken) throw new HyperVError(HV.invalidParameter, `Slot ${slot} of the controller is in use.`);
   const added = newResource(host, name, `${idOf(controller)}\\${slot}\\D`, {
     ...given(wanted, 'ElementName'),
     Parent: settingPath(host, controller),
@@ -142,7 +142,7 @@ function addMedium(
   }
   const controller = resourceById(machine, parentOf(drive) ?? '');
   const onIde = controller !== undefined && isKind(controller, 'ide-controller');
-  if (onIde && name === 'hard-disk') requireOff(machine, 'A disk on an IDE controller'); // C4
+  if (onIde && name === 'hard-disk') requireOff(machine, 'A disk on an IDE controller');
   if (childrenOf(machine, idOf(drive)).length > 0) {
     throw new HyperVError(HV.invalidParameter, 'The drive holds a disk already.');
   }
@@ -170,7 +170,7 @@ const EXTENSIONS: Partial<Record<KindName, RegExp>> = {
   'dvd-disk': /\.iso$/i,
 };
 
-/** The one file of a medium: a full path (R1) with a fitting extension (C8) of a file that exists (C7). */
+/** The one file of a medium: a full path with a fitting extension of a file that exists. */
 export function checkFile(wanted: CimInstance, host: RuleHost, name: KindName): string {
   const resources = wanted.properties['HostResource'];
   if (!Array.isArray(resources) || resources.length !== 1 || typeof resources[0] !== 'string') {
@@ -204,11 +204,11 @@ function addNic(
     throw new HyperVError(
       HV.invalidParameter,
       'A generation 2 virtual machine has no legacy network adapters.',
-    ); // N4
+    );
   }
-  const canHotAdd = !isLegacy && host.release.isTen && generationOf(machine) === 2; // E2, N12
+  const canHotAdd = !isLegacy && host.release.isTen && generationOf(machine) === 2;
   if (!canHotAdd) requireOff(machine, 'A network adapter');
-  const most = isLegacy ? LEGACY_NICS : host.release.maximumSyntheticNics; // E1
+  const most = isLegacy ? LEGACY_NICS : host.release.maximumSyntheticNics;
   if (resourcesOf(machine).filter((resource) => isKind(resource, name)).length >= most) {
     throw new HyperVError(
       HV.invalidParameter,
@@ -260,10 +260,10 @@ function addConnection(machine: Machine, wanted: CimInstance, host: RuleHost): A
     throw new HyperVError(
       HV.invalidParameter,
       'The Parent of an Ethernet connection must be a network adapter.',
-    ); // E5
+    );
   }
   if (childrenOf(machine, idOf(nic)).length > 0) {
-    throw new HyperVError(HV.invalidParameter, 'The network adapter has a connection already.'); // E6
+    throw new HyperVError(HV.invalidParameter, 'The network adapter has a connection already.');
   }
   const added = newResource(host, 'connection', `${idOf(nic)}\\C`, {
     ...given(
@@ -309,7 +309,7 @@ export function switchPaths(value: CimValue, host: RuleHost): readonly string[] 
   });
 }
 
-/** The resource that `Parent` names: of this machine, and there (R1, R2). */
+/** The resource that `Parent` names: of this machine, and there. */
 function parentResource(machine: Machine, wanted: CimInstance): CimInstance {
   const path = textOf(wanted.properties['Parent']);
   const id = parentOf(wanted);
@@ -330,7 +330,7 @@ function slotOf(wanted: CimInstance, slots: number): number {
     throw new HyperVError(
       HV.invalidParameter,
       `AddressOnParent must be a slot from 0 to ${slots - 1}, not '${text}'.`,
-    ); // R9
+    );
   }
   return slot;
 }
@@ -341,7 +341,7 @@ function requireOff(machine: Machine, what: string): void {
   }
 }
 
-/** Those of the named properties that the caller gave; null means the default (V7). */
+/** Those of the named properties that the caller gave; null means the default. */
 function given(wanted: CimInstance, ...names: readonly string[]): Record<string, CimValue> {
   const found: Record<string, CimValue> = {};
   for (const name of names) {

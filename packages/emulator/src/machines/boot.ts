@@ -17,13 +17,13 @@ import {
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
 
-export function bootSourcesOf(machine: Machine): CimInstance[] {
+function bootSourcesOf(machine: Machine): CimInstance[] {
   return resourcesOf(machine).filter((resource) => resource.className === 'Msvm_BootSourceSettingData');
 }
 
 /**
  * The whole boot order of a generation 2 machine when a caller asks for `wanted`: each entry must name a boot
- * source of this machine; what is left out follows in its old order (rule V15).
+ * source of this machine; what is left out follows in its old order.
  */
 export function orderedBootSources(
   machine: Machine,

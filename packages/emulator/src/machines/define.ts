@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
-import { dateTime, interval, textOf, v2 } from '../cim.js';
-import { HV, HyperVError, errorCode } from '../errors.js';
+import { dateTime, intervalOfMs, textOf, v2 } from '../cim.js';
+import { HV, HyperVError } from '../errors.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { addResource } from './add.js';
 import { known, newResource } from './build.js';
@@ -12,10 +12,11 @@ import type { Machine } from './model.js';
 import { modifyResource } from './modify.js';
 import type { RuleHost } from './rules.js';
 import { checkedSettings, definitionChanges } from './system-settings.js';
+import { errorCode } from '../system-error.js';
 
-export const DEFAULT_DATA_ROOT = String.raw`C:\ProgramData\Microsoft\Windows\Hyper-V`;
+const DEFAULT_DATA_ROOT = String.raw`C:\ProgramData\Microsoft\Windows\Hyper-V`;
 
-/** What DefineSystem makes of a settings text and, where given, resource texts (rules V1–V5, V20). */
+/** What DefineSystem makes of a settings text and, where given, resource texts. */
 export function defineMachine(
   id: string,
   wanted: CimInstance,
@@ -103,12 +104,12 @@ function defaults(id: string, generation: 1 | 2, now: Date, host: RuleHost): Rec
     GuestStateDataRoot: DEFAULT_DATA_ROOT,
     GuestStateFile: `Virtual Machines\\${id}.vmgs`,
     AutomaticStartupAction: 3,
-    AutomaticStartupActionDelay: interval(0),
+    AutomaticStartupActionDelay: intervalOfMs(0),
     AutomaticStartupActionSequenceNumber: 0,
     AutomaticShutdownAction: 3,
     AutomaticRecoveryAction: 3,
     AutomaticCriticalErrorAction: 1,
-    AutomaticCriticalErrorActionTimeout: interval(30 * 60_000),
+    AutomaticCriticalErrorActionTimeout: intervalOfMs(30 * 60_000),
     AutomaticSnapshotsEnabled: false,
     IsAutomaticSnapshot: false,
     BIOSGUID: `{${host.newGuid()}}`,
@@ -154,7 +155,7 @@ function serialNumber(id: string): string {
   return (digits.match(/\d{1,4}/g) ?? []).join('-');
 }
 
-/** The devices that a new machine has (hyperv-wmi facts §2.2; N2, N3, N6, C1). */
+/** The devices that a new machine has. */
 function standardResources(machine: Machine, generation: 1 | 2, host: RuleHost): CimInstance[] {
   const nodeMemory = BigInt(Math.max(8, host.memoryMb - (host.memoryMb % 2)));
   const single = (

@@ -20,12 +20,12 @@ describe('DefineSystem', () => {
     ['2022', '12.0', 32773],
     ['2025', '12.0', 0],
     ['2025', '99.0', 32773],
-  ] as const)('V17: release %s, configuration version %s gives %i', (release, version, code) => {
+  ] as const)('release %s, configuration version %s gives %i', (release, version, code) => {
     const host = make(release);
     expect(codeOf(() => define(host, 2, { Version: version }))).toBe(code);
   });
 
-  it('V8: the host chooses the identifier', () => {
+  it('the host chooses the identifier', () => {
     const machine = define(make(), 2, { VirtualSystemIdentifier: 'mine' });
     expect(machine.settings.properties['VirtualSystemIdentifier']).toBe(machine.id);
   });
@@ -36,7 +36,7 @@ describe('DefineSystem', () => {
     ['ConfigurationDataRoot', String.raw`C:\a\..\b`, 32773],
     ['ConfigurationDataRoot', String.raw`C:\file\below`, 32768],
     ['ConfigurationDataRoot', String.raw`C:\new\folder`, 0],
-  ])('V20: %s %s gives %i', (name, root, code) => {
+  ])('%s %s gives %i', (name, root, code) => {
     const host = make();
     writeFileSync(path.join(host.paths.root, 'file'), '');
     expect(codeOf(() => define(host, 2, { [name]: root }))).toBe(code);
@@ -48,7 +48,7 @@ describe('ModifySystemSettings', () => {
     ['SnapshotDataRoot', String.raw`Q:\x`, 32773],
     ['SwapFileDataRoot', String.raw`C:\..\x`, 32773],
     ['SnapshotDataRoot', String.raw`C:\checkpoints`, 0],
-  ])('V9: %s %s gives %i', (name, root, code) => {
+  ])('%s %s gives %i', (name, root, code) => {
     const host = make();
     const machine = define(host);
     const wanted = v2('Msvm_VirtualSystemSettingData', { [name]: root });

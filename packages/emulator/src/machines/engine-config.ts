@@ -22,7 +22,7 @@ import type { RuleHost } from './rules.js';
 
 /**
  * What the engine must run for a machine. Paths are this machine's. Throws what a start answers when a file or a
- * switch is not there (rules S3, E5).
+ * switch is not there.
  */
 export function machineConfig(machine: Machine, host: RuleHost): MachineConfig {
   const settings = machine.settings.properties;

@@ -51,7 +51,7 @@ describe('port features', () => {
     expect(codeOf(() => add(port.machine, wish))).toBe(code);
   });
 
-  it('E8: a VLAN is not modified but removed and added', () => {
+  it('a VLAN is not modified but removed and added', () => {
     const vlan = add(port.machine, feature('Vlan', { OperationMode: 1, AccessVlanId: 7 }));
     expect(textOf(vlan.feature.properties['InstanceID'])).toContain(idOf(port.added));
     const again = feature('Vlan', { InstanceID: idOf(vlan.feature), AccessVlanId: 8 });
@@ -61,7 +61,7 @@ describe('port features', () => {
     expect(numberOf(replaced.feature.properties['AccessVlanId'])).toBe(8);
   });
 
-  it('E9: security is modified in place', () => {
+  it('security is modified in place', () => {
     const security = add(port.machine, feature('Security', { AllowMacSpoofing: false }));
     const changed = modifyFeature(
       security.machine,
@@ -70,7 +70,7 @@ describe('port features', () => {
     expect(changed.feature.properties['AllowMacSpoofing']).toBe(true);
   });
 
-  it('E13: weights of extended ACLs are unique for each direction', () => {
+  it('weights of extended ACLs are unique for each direction', () => {
     const machine = add(port.machine, acl(1)).machine;
     expect(codeOf(() => add(machine, acl(1)))).toBe(32773);
     expect(codeOf(() => add(machine, acl(2)))).toBe(0);

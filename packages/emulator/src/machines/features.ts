@@ -20,7 +20,7 @@ export interface FeatureKind {
   readonly check?: (feature: CimInstance) => void;
 }
 
-/** Feature settings of a switch port (hyperv-wmi facts §4.3). */
+/** Feature settings of a switch port. */
 export const FEATURE_KINDS: readonly FeatureKind[] = [
   {
     className: 'Msvm_EthernetSwitchPortVlanSettingData',
@@ -120,7 +120,7 @@ export interface FeatureChange {
   readonly feature: CimInstance;
 }
 
-/** One element of AddFeatureSettings to the port that `connectionId` names (rules E7, E8, E10–E13). */
+/** One element of AddFeatureSettings to the port that `connectionId` names. */
 export function addFeature(
   machine: Machine,
   connectionId: string,
@@ -143,7 +143,7 @@ export function addFeature(
     throw new HyperVError(
       HV.invalidParameter,
       `The port has a ${kind.className} already: modify it, or remove it first.`,
-    ); // E10
+    );
   }
   const given = Object.fromEntries(Object.entries(wanted.properties).filter(([, value]) => value !== null));
   const feature = newFeature(kind, kind.single ? prefix : `${prefix}\\${host.newGuid()}`, host, given);
@@ -160,7 +160,7 @@ export function modifyFeature(machine: Machine, wanted: CimInstance): FeatureCha
   }
   const kind = requireKind(before);
   if (!kind.canModify) {
-    throw new HyperVError(HV.failed, `${kind.className} cannot be modified: remove it and add another.`); // E8
+    throw new HyperVError(HV.failed, `${kind.className} cannot be modified: remove it and add another.`);
   }
   const given = Object.fromEntries(
     Object.entries(wanted.properties).filter(([name, value]) => value !== null && name !== 'InstanceID'),

@@ -7,8 +7,8 @@ export interface FilesOfWork {
 }
 
 /**
- * Which disk files the image service is at work on, as Windows' share modes have it: many readers, or one writer
- * (rule H11). A machine is not started on such a file, and the file is not deleted.
+ * Which disk files the image service is at work on, as Windows' share modes have it: many readers, or one writer.
+ * A machine is not started on such a file, and the file is not deleted.
  */
 export class FileHolds {
   readonly #held = new Set<FilesOfWork>();

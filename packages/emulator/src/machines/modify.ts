@@ -17,7 +17,7 @@ export interface Modified {
 type Changes = Record<string, CimValue>;
 type ModifyRule = (machine: Machine, before: CimInstance, changes: Changes, host: RuleHost) => Changes;
 
-/** One element of ModifyResourceSettings: InstanceID identifies (R8), null keeps (V7). */
+/** One element of ModifyResourceSettings: InstanceID identifies, null keeps. */
 export function modifyResource(machine: Machine, wanted: CimInstance, host: RuleHost): Modified {
   const id = textOf(wanted.properties['InstanceID']);
   const before = resourceById(machine, id);
@@ -93,7 +93,7 @@ const MEMORY = [
 const RUNNING_MEMORY = new Set(['Weight', 'TargetMemoryBuffer', 'ElementName', 'Limit', 'Reservation']);
 const SMALLEST_MEMORY = 32;
 
-/** Rules M1–M3, M6, M7, M9. Hot resizing of memory (M5) is refused: the guests' engine cannot. */
+/** Hot resizing of memory is refused: the guests' engine cannot. */
 function modifyMemory(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
   accept(before, changes, MEMORY);
   const after = changed(before, changes).properties;
@@ -154,7 +154,6 @@ const PROCESSOR = [
 ];
 const RUNNING_PROCESSOR = new Set(['Reservation', 'Limit', 'Weight', 'ElementName']);
 
-/** Rules P1–P5. */
 function modifyProcessor(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
   accept(before, changes, PROCESSOR);
   if (Object.keys(changes).some((name) => !RUNNING_PROCESSOR.has(name)))
@@ -208,7 +207,7 @@ function modifyMedium(machine: Machine, before: CimInstance, changes: Changes, h
       parentOf(resourceById(machine, parentOf(before) ?? '') ?? before) ?? '',
     );
     const onScsi = controller !== undefined && isKind(controller, 'scsi-controller');
-    // C4: media of a DVD drive and files on SCSI may be swapped while the machine runs.
+    // Media of a DVD drive and files on SCSI may be swapped while the machine runs.
     if (!isDvd && !onScsi && machine.enabledState !== STATE.saved)
       requireOff(machine, 'The file of an IDE disk');
     changes['HostResource'] = [checkFile(changed(before, changes), host, isDvd ? 'dvd-disk' : 'hard-disk')];
@@ -217,7 +216,7 @@ function modifyMedium(machine: Machine, before: CimInstance, changes: Changes, h
   return changes;
 }
 
-/** Moving a drive to another slot (R10) is refused: remove it and add another. */
+/** Moving a drive to another slot is refused: remove it and add another. */
 function modifyDrive(machine: Machine, before: CimInstance, changes: Changes): Changes {
   accept(before, changes, ['ElementName', 'PoolID']);
   if (Object.keys(changes).length > 0 && machine.enabledState === STATE.saved) requireOff(machine, 'A drive');

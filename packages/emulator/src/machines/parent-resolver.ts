@@ -5,7 +5,7 @@ import type { DrivePaths } from '../paths.js';
 
 /**
  * Finds a differencing disk's parent on the host's drive by a path of its locators: absolute, or from the child's
- * folder (rule H19).
+ * folder.
  */
 export function parentResolver(paths: DrivePaths): ResolveParent {
   return (locator, childPath) => {

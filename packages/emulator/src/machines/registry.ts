@@ -1,40 +1,22 @@
-import type { CimInstance } from '@nova-hyperv/wsman';
 import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
-import { textOf } from '../cim.js';
 import type { Engine, MachineConfig } from '../engine/engine.js';
-import { HV, HyperVError, errorCode } from '../errors.js';
-import type { DrivePaths } from '../paths.js';
 import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
 import { recoveredParents } from './disk-chain.js';
 import type { ChainHost } from './disk-chain.js';
 import { machineConfig } from './engine-config.js';
 import { FileHolds } from './file-holds.js';
+import { engineErrors } from './engine-errors.js';
 import { applyToGuest } from './hot-plug.js';
-import { isKind } from './kinds.js';
+import { assignedMacs } from './mac-addresses.js';
 import { saveMachine } from './machine-file.js';
 import { parentResolver } from './parent-resolver.js';
-import { STATE, changed, resourcesOf, withResource } from './model.js';
+import { STATE } from './model.js';
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
-
-/** A file of this machine that a running guest holds open. */
-export interface FileUse {
-  readonly machineId: string;
-  readonly driveId: string;
-  readonly bus: 'ide' | 'scsi';
-  readonly readOnly: boolean;
-  /** The drive's disk is a difference to it. */
-  readonly isParent: boolean;
-}
-
-/** What the guest of a machine runs with. */
-interface Running {
-  readonly config: MachineConfig;
-  /** This machine's paths of the disks that a drive's disk is a difference to, by the drive's id. */
-  readonly parents: ReadonlyMap<string, readonly string[]>;
-}
+import { RunningGuests, both } from './running-guests.js';
+import type { FileUse, Running } from './running-guests.js';
 
 /**
  * The machines of the host: the only place that changes one. A change is planned on the present state, brought
@@ -49,7 +31,7 @@ export class MachineRegistry {
   readonly #machines = new Map<string, Machine>();
   /** Files that the image service is at work on. */
   readonly holds = new FileHolds();
-  readonly #running = new Map<string, Running>();
+  readonly #running = new RunningGuests();
   readonly #locks = new Map<string, Promise<void>>();
 
   constructor(options: {
@@ -144,7 +126,7 @@ export class MachineRegistry {
       const after = { ...plan(before), lastConfigurationChange: this.#host.clock.now().toISOString() };
       const now = this.#running.get(machineId);
       if (now !== undefined) {
-        const complete = assignedMacs(after, this);
+        const complete = assignedMacs(after, this.#machines.values());
         const next = await this.#claim(machineConfig(complete, this.#host), now);
         await this.#bringToGuest(now, next, () => this.#commit(complete));
         return;
@@ -172,7 +154,7 @@ export class MachineRegistry {
   /** Powers on: called by the start job, inside {@link exclusively}. */
   async powerOn(machineId: string): Promise<void> {
     const before = this.require(machineId);
-    const machine = assignedMacs(before, this);
+    const machine = assignedMacs(before, this.#machines.values());
     this.#publish({ ...machine, enabledState: STATE.starting, requestedState: STATE.running });
     try {
       const { config } = await this.#claim(machineConfig(machine, this.#host));
@@ -239,25 +221,12 @@ export class MachineRegistry {
 
   /** Who holds a file of this machine open, as a drive's or as a parent of a drive's. */
   usersOf(localPath: string): readonly FileUse[] {
-    return [...this.#running.values()].flatMap(({ config, parents }) =>
-      config.drives.flatMap((drive) => {
-        const use = { machineId: config.id, driveId: drive.id, bus: drive.bus };
-        const own: FileUse = { ...use, readOnly: drive.readOnly ?? false, isParent: false };
-        const isParent = parents.get(drive.id)?.includes(localPath) === true;
-        return [
-          ...(drive.path === localPath ? [own] : []),
-          ...(isParent ? [{ ...use, readOnly: true, isParent }] : []),
-        ];
-      }),
-    );
+    return this.#running.usersOf(localPath);
   }
 
   /** All files of this machine that guests hold open. */
   filesInUse(): readonly string[] {
-    return [...this.#running.values()].flatMap(({ config, parents }) => [
-      ...config.drives.map((drive) => drive.path).filter((path) => path !== undefined),
-      ...[...parents.values()].flat(),
-    ]);
+    return this.#running.filesInUse();
   }
 
   /** Replays what a killed process left in the logs of a disk file and its parents, unless somebody writes to them. */
@@ -267,28 +236,11 @@ export class MachineRegistry {
 
   /** MB that running machines hold. */
   memoryInUse(): number {
-    return [...this.#running.values()].reduce((sum, { config }) => sum + config.memoryMb, 0);
+    return this.#running.memoryInUse();
   }
 
   isRunning(machineId: string): boolean {
     return this.#running.has(machineId);
-  }
-
-  /** A dynamic MAC address that no network adapter of the host has (rule E3). */
-  freeMac(taken: ReadonlySet<string>): string {
-    const used = new Set(taken);
-    for (const machine of this.#machines.values()) {
-      for (const nic of resourcesOf(machine).filter((resource) =>
-        isKind(resource, 'synthetic-nic', 'legacy-nic'),
-      )) {
-        used.add(textOf(nic.properties['Address']));
-      }
-    }
-    for (let number = 0; number < 0x10000; number += 1) {
-      const address = MAC_POOL + number.toString(16).toUpperCase().padStart(6, '0');
-      if (!used.has(address)) return address;
-    }
-    throw new HyperVError(HV.failed, 'The host has no free MAC address left.');
   }
 
   async #guestStopped(machineId: string, reason: 'guest' | 'crash'): Promise<void> {
@@ -343,8 +295,8 @@ export class MachineRegistry {
   async #claim(config: MachineConfig, now?: Running): Promise<Running> {
     return await this.exclusively(CLAIMING, async () => {
       const next = await this.#withParents(config);
-      if (now === undefined) this.#checkMemory(config);
-      this.#checkSharing(next);
+      if (now === undefined) this.#running.checkMemory(config, this.#host.memoryMb);
+      this.#running.checkSharing(next, this.holds, this.#host.paths);
       this.#running.set(config.id, now === undefined ? next : both(now, next));
       return next;
     });
@@ -366,42 +318,6 @@ export class MachineRegistry {
       isWritten: (file) => this.holds.isWritten(file) || this.usersOf(file).some((use) => !use.readOnly),
       log: this.#log,
     };
-  }
-
-  /** C6: one running machine holds a file for writing, or several hold it for reading; H11: so does other work. */
-  #checkSharing({ config, parents }: Running): void {
-    const wanted = config.drives.flatMap((drive) => [
-      ...(drive.path === undefined ? [] : [{ path: drive.path, readOnly: drive.readOnly ?? false }]),
-      ...(parents.get(drive.id) ?? []).map((path) => ({ path, readOnly: true })),
-    ]);
-    for (const { path, readOnly } of wanted) {
-      const others = this.usersOf(path).filter((use) => use.machineId !== config.id);
-      const own = wanted.filter((file) => file.path === path);
-      const isNew = !this.usersOf(path).some((use) => use.machineId === config.id);
-      const isClash =
-        others.some((use) => !(use.readOnly && readOnly)) ||
-        (own.length > 1 && own.some((file) => !file.readOnly)) ||
-        (isNew && (readOnly ? this.holds.isWritten(path) : this.holds.isHeld(path)));
-      if (isClash) throw this.#sharingViolation(path);
-    }
-  }
-
-  #sharingViolation(localPath: string): HyperVError {
-    const file = this.#host.paths.toWindows(localPath);
-    return new HyperVError(
-      HV.inUse,
-      `The process cannot access the file because it is being used by another process: '${file}' (0x80070020).`,
-    );
-  }
-
-  #checkMemory(config: MachineConfig): void {
-    const free = this.#host.memoryMb - this.memoryInUse();
-    if (config.memoryMb > free) {
-      throw new HyperVError(
-        HV.outOfMemory,
-        `Not enough memory in the system to start the virtual machine with ${config.memoryMb} MB: ${free} MB are free.`,
-      );
-    }
   }
 
   /** A power state that was reached is seen even when it cannot be written. */
@@ -428,51 +344,3 @@ export class MachineRegistry {
 
 /** Key of the lock under which files are claimed: the id of no machine. */
 const CLAIMING = '';
-
-/** While a guest changes from one to the other it has the files of both. */
-function both(now: Running, next: Running): Running {
-  return {
-    config: { ...next.config, drives: [...next.config.drives, ...now.config.drives] },
-    parents: new Map([...now.parents, ...next.parents]),
-  };
-}
-
-/** Vendor part of the host's dynamic MAC addresses. */
-const MAC_POOL = '00155D';
-
-function assignedMacs(machine: Machine, registry: MachineRegistry): Machine {
-  let next = machine;
-  const taken = new Set<string>();
-  for (const nic of resourcesOf(machine).filter((resource) =>
-    isKind(resource, 'synthetic-nic', 'legacy-nic'),
-  )) {
-    if (textOf(nic.properties['Address']) !== '') continue;
-    const address = registry.freeMac(taken);
-    taken.add(address);
-    const assigned: CimInstance = changed(nic, { Address: address });
-    next = withResource(next, assigned);
-  }
-  return next;
-}
-
-const ENGINE_CODES: Readonly<Record<string, number>> = {
-  DISK_IN_USE: HV.inUse,
-  FILE_NOT_FOUND: HV.fileNotFound,
-  OUT_OF_MEMORY: HV.outOfMemory,
-  NOT_RUNNING: HV.invalidState,
-  ALREADY_RUNNING: HV.invalidState,
-  UNSUPPORTED: HV.notSupported,
-};
-
-/** The engine's errors as Hyper-V's. Matched by name: two copies of a package may be loaded. */
-export async function engineErrors<T>(work: () => Promise<T>, paths: DrivePaths): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Error && error.name === 'EngineError') {
-      const code = ENGINE_CODES[errorCode(error)] ?? HV.failed;
-      throw new HyperVError(code, paths.inWindowsTerms(error.message), { cause: error });
-    }
-    throw error;
-  }
-}

@@ -18,7 +18,7 @@ const REMOVABLE = new Set([
   'connection',
 ]);
 
-/** One element of RemoveResourceSettings (rules R6, C3, C4, E2). */
+/** One element of RemoveResourceSettings. */
 export function removeResource(machine: Machine, instanceId: string, host: RuleHost): Machine {
   const resource = resourceById(machine, instanceId);
   const name = resource === undefined ? undefined : kindOf(resource)?.name;
@@ -31,7 +31,7 @@ export function removeResource(machine: Machine, instanceId: string, host: RuleH
     throw new HyperVError(HV.invalidParameter, 'The controller still has drives.');
   }
   if (isKind(resource, 'disk-drive', 'dvd-drive') && children.length > 0) {
-    // R6: Windows answers with a fault here, not with a return value.
+    // Windows answers with a fault here, not with a return value.
     throw new WmiError(WBEM.failed, 'Generic failure: the drive still holds a disk.');
   }
   let next = machine;

@@ -199,26 +199,26 @@ describe('adding', () => {
     expect(codeOf(() => addResource(machine, settings, host))).toBe(code);
   });
 
-  it('C2: four SCSI controllers, no fifth', () => {
+  it('four SCSI controllers, no fifth', () => {
     let machine = define(host);
     for (let number = 0; number < 4; number += 1)
       machine = addResource(machine, wanted('scsi-controller'), host).machine;
     expect(codeOf(() => addResource(machine, wanted('scsi-controller'), host))).toBe(32773);
   });
 
-  it('E1: four legacy NICs, no fifth', () => {
+  it('four legacy NICs, no fifth', () => {
     let machine = gen1;
     for (let number = 0; number < 4; number += 1)
       machine = addResource(machine, wanted('legacy-nic'), host).machine;
     expect(codeOf(() => addResource(machine, wanted('legacy-nic'), host))).toBe(32773);
   });
 
-  it('E2: 2012 R2 has no hot-added NICs', () => {
+  it('2012 R2 has no hot-added NICs', () => {
     const old = newHost('2012R2');
     expect(codeOf(() => addResource(running(define(old)), wanted('synthetic-nic'), old))).toBe(32775);
   });
 
-  it('E6: one connection for each NIC', () => {
+  it('one connection for each NIC', () => {
     const connection = wanted('connection', {
       Parent: pathTo(host, nic.added),
       HostResource: [switchPath(host)],
@@ -227,7 +227,7 @@ describe('adding', () => {
     expect(codeOf(() => addResource(connected, connection, host))).toBe(32773);
   });
 
-  it('a connection to a switch that is gone is accepted, and the start is refused (E5)', () => {
+  it('a connection to a switch that is gone is accepted, and the start is refused', () => {
     const gone = switchPath(host, 'AAAAAAAA-0000-4000-8000-00000000FFFF');
     const machine = addResource(
       nic.machine,
@@ -354,7 +354,7 @@ describe('modifying', () => {
     expect(codeOf(() => modify(machine, resource, properties))).toBe(code);
   });
 
-  it('C4: the file of an IDE disk while running', () => {
+  it('the file of an IDE disk while running', () => {
     const gen1 = define(host, 1);
     const drive = addResource(
       gen1,
@@ -374,7 +374,7 @@ describe('modifying', () => {
 
 describe('removing', () => {
   const base = withDisk(host, define(host));
-  it('R6: a drive that holds a disk is a fault', () => {
+  it('a drive that holds a disk is a fault', () => {
     expect(codeOf(() => removeResource(base.machine, idOf(base.drive), host))).toBe('WMI_ERROR');
   });
 
@@ -402,7 +402,7 @@ describe('removing', () => {
     );
   });
 
-  it('E2: a NIC of a running generation 1 machine stays', () => {
+  it('a NIC of a running generation 1 machine stays', () => {
     const nic = addResource(define(host, 1), wanted('synthetic-nic'), host);
     expect(codeOf(() => removeResource(running(nic.machine), idOf(nic.added), host))).toBe(32775);
   });

@@ -4,7 +4,7 @@ import { HV, HyperVError } from '../errors.js';
 
 const MOST_IOPS = 1_000_000_000;
 
-/** Limits and modes of an attached image file (rules C10–C12). */
+/** Limits and modes of an attached image file. */
 export function checkStorage(disk: CimInstance): void {
   const limit = numberOf(disk.properties['IOPSLimit']);
   const reservation = numberOf(disk.properties['IOPSReservation']);

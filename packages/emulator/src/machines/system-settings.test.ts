@@ -1,6 +1,6 @@
 import type { CimValue } from '@nova-hyperv/wsman';
 import { describe, expect, it } from 'vitest';
-import { interval, textsOf, v2 } from '../cim.js';
+import { intervalOfMs, textsOf, v2 } from '../cim.js';
 import { define, pathTo, wanted, withDisk } from '../testing/rule-host.js';
 import { codeOf, find, hostMaker, kinds, running } from '../testing/rules.js';
 import { addResource } from './add.js';
@@ -21,7 +21,7 @@ function modifySystem(machine: Machine, properties: Readonly<Record<string, CimV
 }
 
 describe('definition', () => {
-  it('V4: generation 1 has two IDE controllers, floppy, two serial ports, no NIC, no SCSI', () => {
+  it('generation 1 has two IDE controllers, floppy, two serial ports, no NIC, no SCSI', () => {
     const machine = define(host, 1);
     const counts = (
       ['ide-controller', 'floppy-drive', 'serial-port', 'synthetic-nic', 'scsi-controller'] as const
@@ -31,20 +31,20 @@ describe('definition', () => {
     expect(ide.map((controller) => controller.properties['Address'])).toStrictEqual(['0', '1']);
   });
 
-  it('V5: generation 2 has Secure Boot on with the Windows template', () => {
+  it('generation 2 has Secure Boot on with the Windows template', () => {
     expect(define(host, 2).settings.properties).toMatchObject({
       SecureBootEnabled: true,
       SecureBootTemplateId: '1734C6E8-3154-4DDA-BA5F-A874CC483422',
     });
   });
 
-  it('V3: an unknown sub type is refused', () => {
+  it('an unknown sub type is refused', () => {
     expect(codeOf(() => define(host, 2, { VirtualSystemSubType: 'Microsoft:Hyper-V:SubType:3' }))).toBe(
       32773,
     );
   });
 
-  it('N16: without a sub type it is generation 1', () => {
+  it('without a sub type it is generation 1', () => {
     expect(define(host, 2, { VirtualSystemSubType: null }).settings.properties['VirtualSystemSubType']).toBe(
       'Microsoft:Hyper-V:SubType:1',
     );
@@ -109,21 +109,21 @@ describe('system settings', () => {
     expect(codeOf(() => modifySystem(machine, properties))).toBe(code);
   });
 
-  it('V7: null keeps', () => {
+  it('null keeps', () => {
     expect(modifySystem(off, { ElementName: null, Notes: ['n'] }).settings.properties).toMatchObject({
       ElementName: 'vm',
       Notes: ['n'],
     });
   });
 
-  it('V12: the time-out is rounded up to whole minutes', () => {
-    const machine = modifySystem(off, { AutomaticCriticalErrorActionTimeout: interval(61_000) });
+  it('the time-out is rounded up to whole minutes', () => {
+    const machine = modifySystem(off, { AutomaticCriticalErrorActionTimeout: intervalOfMs(61_000) });
     expect(machine.settings.properties['AutomaticCriticalErrorActionTimeout']).toStrictEqual(
-      interval(120_000),
+      intervalOfMs(120_000),
     );
   });
 
-  it('V15: what is left out follows in its old order', () => {
+  it('what is left out follows in its old order', () => {
     const { machine, controller } = withDisk(host, define(host));
     const drive = addResource(
       machine,

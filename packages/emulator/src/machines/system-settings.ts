@@ -1,5 +1,5 @@
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
-import { interval, isTrue, listOf, numberOf, sameText, sameValue, textOf, textsOf } from '../cim.js';
+import { intervalOfMs, isTrue, listOf, numberOf, sameText, sameValue, textOf, textsOf } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { orderedBootSources } from './boot.js';
@@ -7,7 +7,7 @@ import { STATE, changed, generationOf } from './model.js';
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
 
-/** When a property of the machine's settings may change: at any time, or only while the machine is off (V18). */
+/** When a property of the machine's settings may change: at any time, or only while the machine is off. */
 const WRITABLE: Readonly<Record<string, 'any' | 'off'>> = {
   ElementName: 'any',
   Notes: 'any',
@@ -74,7 +74,7 @@ const LONGEST_NAME = 100;
 const MINUTE = 60_000_000n;
 
 /**
- * The machine with changed settings (ModifySystemSettings; rules V2, V7–V9, V12, V14–V19). Properties that are
+ * The machine with changed settings (ModifySystemSettings). Properties that are
  * null in the text keep their value; values that cannot be written are tolerated when they say what is so.
  */
 export function modifySystemSettings(machine: Machine, wanted: CimInstance, host: RuleHost): Machine {
@@ -104,7 +104,7 @@ export function definitionChanges(wanted: CimInstance): Record<string, CimValue>
   const changes: Record<string, CimValue> = {};
   for (const [name, value] of Object.entries(wanted.properties)) {
     if (value === null || name === 'InstanceID') continue;
-    // What a client copies along from a default object and the host decides itself is passed over (V8).
+    // What a client copies along from a default object and the host decides itself is passed over.
     if (WRITABLE[name] !== undefined || ONLY_AT_DEFINITION.has(name)) changes[name] = value;
   }
   return changes;
@@ -209,7 +209,7 @@ function checkBootOrder(value: CimValue | undefined): void {
 /** V12: rounded up to whole minutes. */
 function wholeMinutes(value: CimValue): CimValue {
   const minutes = (spanOf(value, 'AutomaticCriticalErrorActionTimeout') + MINUTE - 1n) / MINUTE;
-  return interval(Number(minutes) * 60_000);
+  return intervalOfMs(Number(minutes) * 60_000);
 }
 
 /** V11: an interval is needed, a point in time is a failure. */

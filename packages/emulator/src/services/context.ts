@@ -40,7 +40,7 @@ export interface ChangeRequest {
 
 /**
  * Changes a machine by a job. What the rules refuse is told by the job or, with `validation: 'direct'`, by the
- * return value (rule J3); a thrown WMI fault is passed on.
+ * return value; a thrown WMI fault is passed on.
  */
 export function changeMachine(context: ServiceContext, request: ChangeRequest): InvokeResult {
   const tape = recordedGuids(context.host);
@@ -60,7 +60,7 @@ export function changeMachine(context: ServiceContext, request: ChangeRequest): 
     work: () =>
       context.machines.change(request.machineId, (current) => request.plan(current, tape()).machine),
   });
-  // Without this, results are found only as the job's affected elements (rule R4).
+  // Without this, results are found only as the job's affected elements.
   const isTold = request.resultName !== undefined && !context.host.refuse.has('results-with-job');
   return jobStarted(job, isTold ? { [request.resultName ?? '']: planned.results } : {});
 }

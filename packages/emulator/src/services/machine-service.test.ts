@@ -33,7 +33,7 @@ function addTo(id: string, ...settings: readonly ReturnType<typeof wanted>[]): R
   });
 }
 
-describe('how refusals are told (J1, J3)', () => {
+describe('how refusals are told', () => {
   it('deep validation fails the job', async () => {
     test = await startTestHost();
     const outcome = await addTo(
@@ -57,7 +57,7 @@ describe('how refusals are told (J1, J3)', () => {
     expect(outcome.out).not.toHaveProperty('Job');
   });
 
-  it.each(['hard-disk', 'connection'] as const)('R1: one %s as HostResource fails the job', async (name) => {
+  it.each(['hard-disk', 'connection'] as const)('one %s as HostResource fails the job', async (name) => {
     test = await startTestHost();
     const { id, drive, nic } = await buildMachine(test, 'vm');
     const parent = pathOf(name === 'connection' ? nic : drive);
@@ -81,7 +81,7 @@ describe('how refusals are told (J1, J3)', () => {
     expect(job.properties['ErrorDescription']).toContain('must be an array');
   });
 
-  it('wrong types are told by the return value in any case (R12)', async () => {
+  it('wrong types are told by the return value in any case', async () => {
     test = await startTestHost();
     const settings = v2('Msvm_VirtualSystemSettingData', {
       ElementName: 'x',
@@ -147,7 +147,7 @@ describe('AddResourceSettings', () => {
     ).toHaveLength(1);
   });
 
-  it('tells what it made as affected elements too (R4), and only there with the refusal', async () => {
+  it('tells what it made as affected elements too, and only there with the refusal', async () => {
     test = await startTestHost({ refuse: ['results-with-job'] });
     const machine = await call(test.client, MANAGEMENT, 'DefineSystem', {
       SystemSettings: v2('Msvm_VirtualSystemSettingData', { ElementName: 'x' }),
@@ -208,7 +208,7 @@ describe('DefineSystem', () => {
     expect(rows.map((found) => found.instance.properties['VirtualQuantity'])).toStrictEqual([2048n]);
   });
 
-  it('V1: two machines may have one name', async () => {
+  it('two machines may have one name', async () => {
     test = await startTestHost();
     await defineMachine(test.client, { ElementName: 'twin' });
     await defineMachine(test.client, { ElementName: 'twin' });
@@ -217,7 +217,7 @@ describe('DefineSystem', () => {
     ).toHaveLength(2);
   });
 
-  it('V20: makes the folders that it names', async () => {
+  it('makes the folders that it names', async () => {
     test = await startTestHost();
     await defineMachine(test.client, { ConfigurationDataRoot: String.raw`C:\OpenStack\Instances\vm` });
     const folders = await test.client.query(

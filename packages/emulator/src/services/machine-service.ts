@@ -92,8 +92,8 @@ function defineSystem(context: ServiceContext, call: MethodCall): InvokeResult {
 function destroySystem(context: ServiceContext, call: MethodCall): InvokeResult {
   const machine = systemOf(context, call.reference1('AffectedSystem'));
   if (machine.enabledState !== STATE.off && machine.enabledState !== STATE.saved)
-    return returned(HV.invalidState); // X1
-  if (context.jobs.isBusy(machine.id)) return returned(HV.invalidState); // X2
+    return returned(HV.invalidState);
+  if (context.jobs.isBusy(machine.id)) return returned(HV.invalidState);
   const job = context.jobs.start({
     className: 'Msvm_ConcreteJob',
     caption: 'Destroying Virtual Machine',
@@ -253,7 +253,7 @@ function foldChange<T>(
   return { machine: state, results };
 }
 
-/** The machine that a computer system or its settings name (rule R3). */
+/** The machine that a computer system or its settings name. */
 export function systemOf(context: ServiceContext, reference: CimReference): Machine {
   const name = sameText(reference.className, 'Msvm_VirtualSystemSettingData')
     ? (machineIdOf(keyOf(reference, 'InstanceID')) ?? '')

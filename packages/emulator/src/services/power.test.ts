@@ -67,7 +67,7 @@ describe('RequestStateChange', () => {
     expect(await stateOf(test, built.id)).toBe(then);
   });
 
-  it('S4: while a job affects the machine, state changes and destroying answer 32775; the state on the way is seen', async () => {
+  it('while a job affects the machine, state changes and destroying answer 32775; the state on the way is seen', async () => {
     const pace = new SteppedPace();
     await test.close();
     test = await startTestHost({ pace: pace.wait });
@@ -91,7 +91,7 @@ describe('RequestStateChange', () => {
     ['OUT_OF_MEMORY', 32778],
     ['FAILED', 32768],
   ] as const)(
-    'S3: a start that the engine refuses with %s ends in a failed job with %i, and the machine is off',
+    'a start that the engine refuses with %s ends in a failed job with %i, and the machine is off',
     async (failure, code) => {
       const { id } = await buildMachine(test, 'vm');
       test.engine.failures.set('start', new EngineError(failure, 'no'));
@@ -101,13 +101,13 @@ describe('RequestStateChange', () => {
     },
   );
 
-  it('S3: a disk file that is gone fails the start', async () => {
+  it('a disk file that is gone fails the start', async () => {
     const { id } = await buildMachine(test, 'vm');
     rmSync(path.join(test.host.driveC, 'vms', 'vm.vhdx'));
     expect(await power(test, id, RUNNING)).toBe(32779);
   });
 
-  it('C6: a file that another running machine holds fails the start', async () => {
+  it('a file that another running machine holds fails the start', async () => {
     const one = await buildMachine(test, 'one');
     const two = await buildMachine(test, 'two', {}, String.raw`c:\VMS\one.vhdx`);
     expect(await power(test, one.id, RUNNING)).toBe(0);
@@ -116,7 +116,7 @@ describe('RequestStateChange', () => {
     expect(await power(test, two.id, RUNNING)).toBe(0);
   });
 
-  it('M8: more memory than the host has fails the start', async () => {
+  it('more memory than the host has fails the start', async () => {
     const { id } = await buildMachine(test, 'vm');
     const memory = first(
       await test.client.query(
@@ -132,7 +132,7 @@ describe('RequestStateChange', () => {
     expect(await power(test, id, RUNNING)).toBe(32778);
   });
 
-  it('E3: a NIC without a static MAC gets one of the pool when the machine first starts, and keeps it', async () => {
+  it('a NIC without a static MAC gets one of the pool when the machine first starts, and keeps it', async () => {
     const { id } = await buildMachine(test, 'vm');
     await power(test, id, RUNNING);
     const mac = test.engine.running.get(id)?.nics[0]?.mac;
@@ -144,7 +144,7 @@ describe('RequestStateChange', () => {
 });
 
 describe('guests', () => {
-  it('G1: the shutdown component exists while the machine runs; a guest that listens stops', async () => {
+  it('the shutdown component exists while the machine runs; a guest that listens stops', async () => {
     const { id } = await buildMachine(test, 'vm');
     const query = `SELECT * FROM Msvm_ShutdownComponent WHERE SystemName = '${id}'`;
     expect(await test.client.query(V2, query)).toHaveLength(0);
@@ -218,7 +218,7 @@ describe('guests', () => {
 });
 
 describe('destroying', () => {
-  it('X1: not while it runs; X3: disk files stay', async () => {
+  it('not while it runs; disk files stay', async () => {
     const { id } = await buildMachine(test, 'vm');
     await power(test, id, RUNNING);
     expect(await destroy(test, id)).toBe(32775);

@@ -3,7 +3,7 @@ import { sameText } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
 import { STATE, systemReference } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
-import { engineErrors } from '../machines/registry.js';
+import { engineErrors } from '../machines/engine-errors.js';
 import { jobStarted, keyOf, returned } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import type { ServiceContext } from './context.js';
@@ -50,9 +50,9 @@ function requestStateChange(context: ServiceContext, call: MethodCall): InvokeRe
   if (sameText(name, context.host.name)) return returned(HV.notSupported);
   const machine = context.machines.require(name);
   const requested = call.number('RequestedState');
-  if (!KNOWN_REQUESTS.has(requested)) return returned(HV.invalidParameter); // S2
+  if (!KNOWN_REQUESTS.has(requested)) return returned(HV.invalidParameter);
   const transition = MATRIX[machine.enabledState]?.[requested];
-  if (transition === undefined || context.jobs.isBusy(machine.id)) return returned(HV.invalidState); // S4
+  if (transition === undefined || context.jobs.isBusy(machine.id)) return returned(HV.invalidState);
   return startTransition(context, machine, transition);
 }
 
@@ -127,7 +127,7 @@ async function orBack(
   }
 }
 
-/** Methods of Msvm_ShutdownComponent (rules G1, G2). They return at once; the guest decides. */
+/** Methods of Msvm_ShutdownComponent. They return at once; the guest decides. */
 export function shutdownMethods(context: ServiceContext): Readonly<Record<string, MethodHandler>> {
   return {
     InitiateShutdown: async (call) => {
@@ -139,7 +139,7 @@ export function shutdownMethods(context: ServiceContext): Readonly<Record<string
   };
 }
 
-/** Methods of jobs (rules J5, J6). */
+/** Methods of jobs. */
 export function jobMethods(context: ServiceContext): Readonly<Record<string, MethodHandler>> {
   return {
     RequestStateChange: (call) =>

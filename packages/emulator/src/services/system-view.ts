@@ -1,5 +1,6 @@
+import { NEVER } from '@nova-hyperv/wsman';
 import type { CimInstance } from '@nova-hyperv/wsman';
-import { NEVER, V2, v2 } from '../cim.js';
+import { V2, v2 } from '../cim.js';
 import type { Clock } from '../clock.js';
 import { STATE, nameOf, systemReference } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
@@ -21,7 +22,7 @@ export function healthOf(_machine: Machine): number {
 }
 
 /** `Msvm_ComputerSystem` of a machine. */
-export function systemInstance(machine: Machine, host: RuleHost): CimInstance {
+function systemInstance(machine: Machine, host: RuleHost): CimInstance {
   const properties = {
     ...systemReference(machine.id).keys,
     Caption: 'Virtual Machine',
@@ -52,7 +53,7 @@ export function systemInstance(machine: Machine, host: RuleHost): CimInstance {
   return v2('Msvm_ComputerSystem', known(host, 'Msvm_ComputerSystem', properties));
 }
 
-/** The computer systems, and the devices that exist only while a machine runs (rule G1). */
+/** The computer systems, and the devices that exist only while a machine runs. */
 export function systemSources(registry: MachineRegistry, host: RuleHost): readonly InstanceSource[] {
   const running = (): readonly Machine[] =>
     registry.all().filter((machine) => machine.enabledState === STATE.running);

@@ -1,6 +1,5 @@
+import { isCimReference, referenceKey } from '@nova-hyperv/wsman';
 import type { AssociatorFilter, CimInstance, CimReference, Schema } from '@nova-hyperv/wsman';
-import { isReference } from '../cim.js';
-import { referenceKey } from './object-path.js';
 import type { ObjectStore } from './store.js';
 
 /** Instances of one association class, computed when somebody asks. */
@@ -53,7 +52,7 @@ export class Associations {
       const role = filter.role === undefined ? roles[0] : roles.find((name) => same(name, filter.role));
       if (role === undefined) continue;
       for (const [name, value] of Object.entries(link.properties)) {
-        if (!isReference(value) || name === role) continue;
+        if (!isCimReference(value) || name === role) continue;
         if (filter.resultRole !== undefined && !same(name, filter.resultRole)) continue;
         const key = referenceKey(value);
         if (found.has(key)) continue;
@@ -82,7 +81,7 @@ export class Associations {
         continue;
       for (const link of await source.links(end)) {
         const roles = Object.entries(link.properties)
-          .filter(([, value]) => isReference(value) && referenceKey(value) === wanted)
+          .filter(([, value]) => isCimReference(value) && referenceKey(value) === wanted)
           .map(([name]) => name);
         if (roles.length > 0) yield { link, roles };
       }

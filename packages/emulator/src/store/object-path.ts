@@ -17,5 +17,3 @@ export function parseObjectPath(
     return undefined;
   }
 }
-
-export { referenceKey } from '@nova-hyperv/wsman';

@@ -1,7 +1,6 @@
-import { WBEM, WmiError } from '@nova-hyperv/wsman';
+import { WBEM, WmiError, isCimReference, referenceKey } from '@nova-hyperv/wsman';
 import type { CimInstance, CimReference, CimValue, ClassDef, Schema } from '@nova-hyperv/wsman';
-import { isReference } from '../cim.js';
-import { formatObjectPath, parseObjectPath, referenceKey } from './object-path.js';
+import { formatObjectPath, parseObjectPath } from './object-path.js';
 import { typedInstance } from './typing.js';
 import { NO_HINT } from './wql.js';
 import type { QueryHint } from './wql.js';
@@ -75,7 +74,7 @@ export class ObjectStore {
     throw new WmiError(WBEM.invalidClass, `The class ${className} does not exist in ${namespace}.`);
   }
 
-  /** Instances of the class and its subclasses (rule W4). */
+  /** Instances of the class and its subclasses. */
   async instances(
     namespace: string,
     className: string,
@@ -109,7 +108,7 @@ export class ObjectStore {
     return matches.length === 1 ? matches[0] : undefined;
   }
 
-  /** {@link find}, or 0x80041002 (rule W6). */
+  /** {@link find}, or 0x80041002. */
   async get(reference: CimReference): Promise<CimInstance> {
     const found = await this.find(reference);
     if (found !== undefined) return found;
@@ -126,7 +125,7 @@ export class ObjectStore {
     for (const name of def.keys) {
       const value = instance.properties[name];
       if (value === null || value === undefined) continue;
-      keys[name] = isReference(value) ? formatObjectPath(value, '.') : keyText(value);
+      keys[name] = isCimReference(value) ? formatObjectPath(value, '.') : keyText(value);
     }
     return { kind: 'reference', namespace: def.namespace, className: def.name, keys };
   }
@@ -174,7 +173,7 @@ export class ObjectStore {
     );
     for (const [name, text] of given) {
       const value = values.get(name);
-      if (isReference(value)) {
+      if (isCimReference(value)) {
         const path = parseObjectPath(text, row.namespace);
         if (path === undefined || referenceKey(path.reference) !== referenceKey(value)) return false;
       } else if (value === null || value === undefined || keyText(value).toLowerCase() !== text) {

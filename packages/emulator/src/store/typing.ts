@@ -1,3 +1,4 @@
+import { isCimArray } from '@nova-hyperv/wsman';
 import type {
   CimInstance,
   CimScalar,
@@ -7,7 +8,6 @@ import type {
   PropertyDef,
   Schema,
 } from '@nova-hyperv/wsman';
-import { isArray } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
 
 const RANGES: Partial<Record<CimType, readonly [bigint, bigint]>> = {
@@ -21,12 +21,12 @@ const RANGES: Partial<Record<CimType, readonly [bigint, bigint]>> = {
   sint64: [-0x8000000000000000n, 0x7fffffffffffffffn],
 };
 
-/** Arrays of which the rules tell, by a job, when one value stands in their place (rule R1). */
+/** Arrays of which the rules tell, by a job, when one value stands in their place. */
 const CHECKED_BY_RULES: ReadonlySet<string> = new Set(['HostResource']);
 
 /**
  * The instance with documented property names and values of the documented types. 64-bit integers become
- * bigints. Refuses (32776, rule R12) an unknown class, an unknown property, a value of another type or out of
+ * bigints. Refuses (32776) an unknown class, an unknown property, a value of another type or out of
  * the type's range.
  */
 export function typedInstance(schema: Schema, instance: CimInstance): CimInstance {
@@ -53,11 +53,11 @@ export function typedInstance(schema: Schema, instance: CimInstance): CimInstanc
 function typedValue(def: ClassDef, property: PropertyDef, value: CimValue): CimValue {
   if (value === null) return null;
   if (property.array) {
-    if (!isArray(value) && CHECKED_BY_RULES.has(property.name)) return typedScalar(def, property, value);
-    if (!isArray(value)) throw mismatch(def, property, 'an array is needed');
+    if (!isCimArray(value) && CHECKED_BY_RULES.has(property.name)) return typedScalar(def, property, value);
+    if (!isCimArray(value)) throw mismatch(def, property, 'an array is needed');
     return value.map((item) => typedScalar(def, property, item));
   }
-  if (isArray(value)) throw mismatch(def, property, 'one value is needed, not an array');
+  if (isCimArray(value)) throw mismatch(def, property, 'one value is needed, not an array');
   return typedScalar(def, property, value);
 }
 

@@ -1,4 +1,4 @@
-import { WBEM, WmiError, wqlLike } from '@nova-hyperv/wsman';
+import { WBEM, WmiError, wqlLike, isCimArray, referenceKey } from '@nova-hyperv/wsman';
 import type {
   CimInstance,
   CimScalar,
@@ -9,8 +9,7 @@ import type {
   WqlLiteral,
   WqlOperator,
 } from '@nova-hyperv/wsman';
-import { isArray } from '../cim.js';
-import { parseObjectPath, referenceKey } from './object-path.js';
+import { parseObjectPath } from './object-path.js';
 
 /**
  * What a WHERE clause demands of every row, for sources that can look up instead of scan: properties that must
@@ -47,7 +46,7 @@ export type Predicate = (instance: CimInstance) => boolean;
 
 /**
  * Compiles a WHERE clause for a class and its subclasses. Refuses (0x80041017) properties that the class does
- * not have and comparisons with arrays, as WMI does. Texts compare without case (rule W3).
+ * not have and comparisons with arrays, as WMI does. Texts compare without case.
  */
 export function compileWhere(schema: Schema, def: ClassDef, condition: WqlCondition | undefined): Predicate {
   if (condition === undefined) return () => true;
@@ -99,7 +98,7 @@ function compare(value: CimValue, operator: WqlOperator, literal: WqlLiteral, na
     if (operator === '=') return value === null && literal === null;
     return operator === '<>' && (value === null) !== (literal === null);
   }
-  if (isArray(value)) return false;
+  if (isCimArray(value)) return false;
   const order = orderOf(value, literal, namespace);
   if (order === undefined) return operator === '<>';
   switch (operator) {

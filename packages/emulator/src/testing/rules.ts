@@ -1,7 +1,6 @@
 import { afterAll } from 'vitest';
 import { rmSync } from 'node:fs';
 import type { CimInstance } from '@nova-hyperv/wsman';
-import { errorCode } from '../errors.js';
 import type { WindowsRelease } from '../options.js';
 import { isKind } from '../machines/kinds.js';
 import type { KindName } from '../machines/kinds.js';
@@ -9,6 +8,7 @@ import { STATE, resourcesOf } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
 import type { RuleHost } from '../machines/rules.js';
 import { ruleHost } from './rule-host.js';
+import { errorCode } from '../system-error.js';
 
 /** Rule hosts whose folders are removed when the file's tests are over. */
 export function hostMaker(): (release?: WindowsRelease, refuse?: readonly string[]) => RuleHost {

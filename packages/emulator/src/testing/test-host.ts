@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
-import { basicAuth, createWsmanClient } from '@nova-hyperv/wsman';
+import { basicAuth, createWsmanClient, isCimInstance, isCimReference } from '@nova-hyperv/wsman';
 import type { CimInstance, CimReference, CimValue, InvokeResult, WsmanClient } from '@nova-hyperv/wsman';
-import { V2, isInstance, isReference, listOf, numberOf, reference, textOf, v2 } from '../cim.js';
+import { V2, listOf, numberOf, reference, textOf, v2 } from '../cim.js';
 import type { ServedHost, ServeOptions } from '../serve-host.js';
 import { serveHost } from '../serve-host.js';
 import { FakeEngine } from './fake-engine.js';
@@ -80,11 +80,11 @@ export const IMAGES: CimReference = reference(V2, 'Msvm_ImageManagementService',
 
 /** The references in an out parameter. */
 export function referencesOf(value: CimValue | undefined): readonly CimReference[] {
-  return listOf(value).filter((one) => isReference(one));
+  return listOf(value).filter((one) => isCimReference(one));
 }
 
 export function instancesOf(value: CimValue | undefined): readonly CimInstance[] {
-  return listOf(value).filter((one) => isInstance(one));
+  return listOf(value).filter((one) => isCimInstance(one));
 }
 
 /** The first of a list, which must have one. */
@@ -111,7 +111,7 @@ export async function call(
 ): Promise<Outcome> {
   const { returnValue, out } = await client.invoke(target, method, parameters);
   const job = out['Job'];
-  if (returnValue !== 4096 || !isReference(job)) return { returnValue, out, job: undefined };
+  if (returnValue !== 4096 || !isCimReference(job)) return { returnValue, out, job: undefined };
   return { returnValue, out, job: await finishedJob(client, job) };
 }
 

@@ -4,6 +4,7 @@ import { TransmissionFlag } from './protocol.js';
 export interface NbdExportOptions {
   /** Refuse writes although the disk would take them. A read-only disk is always exported so. */
   readonly readOnly?: boolean;
+  /** Shown to clients that list the exports. */
   readonly description?: string;
 }
 

@@ -93,7 +93,7 @@ export function setBits(bits: Uint8Array, first: number, count: number): void {
 }
 
 /** Runs of equal bits, most significant bit first. */
-export function bitRuns(bits: Uint8Array, first: number, count: number): readonly VhdBitmapRun[] {
+function bitRuns(bits: Uint8Array, first: number, count: number): readonly VhdBitmapRun[] {
   const runs: VhdBitmapRun[] = [];
   let start = first;
   let present: boolean | undefined;

@@ -27,6 +27,7 @@ export interface CreateVhdOptions {
   readonly type: DiskType;
   /** Bytes. Differencing disks have the parent's. */
   readonly virtualSize?: number;
+  /** Bytes; 2 MiB when left out. Fixed disks have none. */
   readonly blockSize?: number;
   /** Differencing disks need it. `path` is this machine's; the locators are stored as they are (Windows paths). */
   readonly parent?: {

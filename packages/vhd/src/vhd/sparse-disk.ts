@@ -15,10 +15,10 @@ import type { VhdContents } from './vhd-file.js';
 
 const SECTOR = 512;
 const WHOLE_DISK = -1;
-export const UNUSED_BLOCK = 0xffffffff;
+const UNUSED_BLOCK = 0xffffffff;
 
 /** Bytes of the bitmap in front of each block: whole sectors. */
-export function blockBitmapSize(blockSize: number): number {
+function blockBitmapSize(blockSize: number): number {
   return roundUp(blockSize / SECTOR / 8, SECTOR);
 }
 

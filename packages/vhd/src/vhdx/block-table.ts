@@ -15,7 +15,7 @@ export const PAYLOAD = {
   partiallyPresent: 7,
 } as const;
 /** MS-VHDX 2.5.1.2. */
-export const BITMAP_PRESENT = 6;
+const BITMAP_PRESENT = 6;
 
 export interface BatEntry {
   readonly state: number;

@@ -50,6 +50,7 @@ export interface CreateVhdxOptions {
   readonly type: DiskType;
   /** Bytes. Differencing disks take the parent's when it is left out. */
   readonly virtualSize?: number;
+  /** Bytes; 32 MiB when left out, 2 MiB for differencing disks. */
   readonly blockSize?: number;
   readonly logicalSectorSize?: number;
   readonly physicalSectorSize?: number;

@@ -7,7 +7,7 @@ import { corrupt, readExact } from '../io/random-access-file.js';
 
 /** MS-VHDX 2.2.3: two copies of the region table. */
 export const REGION_TABLE_OFFSETS = [192 * KIB, 256 * KIB] as const;
-export const REGION_TABLE_SIZE = 64 * KIB;
+const REGION_TABLE_SIZE = 64 * KIB;
 const MAX_ENTRIES = 2047;
 const ENTRY_SIZE = 32;
 const CHECKSUM_FIELD = 4;

@@ -16,6 +16,7 @@ const SECOND = 1_000_000n;
 /** Eight digits of days are all that CIM's form can hold. */
 const LONGEST = 100_000_000n * DAY - 1n;
 
+/** The date as a CIM value, to the millisecond. */
 export function dateTime(date: Date): CimDateTime {
   return fromParts(date.getTime(), 0);
 }
@@ -25,6 +26,7 @@ export function dateTimeToMillis(value: CimDateTime): number {
   return instant(value.iso).millis;
 }
 
+/** A CIM interval of microseconds. @throws CimValueError when it is negative or above 99999999 days */
 export function interval(microseconds: bigint | number): CimInterval {
   const span = BigInt(microseconds);
   if (span < 0n || span > LONGEST) throw new CimValueError('A CIM interval lies between 0 and 99999999 days');

@@ -30,6 +30,8 @@ export interface Answer {
   readonly status: number;
   /** Undefined when the body was no XML. */
   readonly root: XmlElement | undefined;
+  /** Of the body. */
+  readonly bytes: number;
 }
 
 interface Reply extends Answer {
@@ -40,6 +42,9 @@ interface Reply extends Answer {
 const MAX_LEGS = 5;
 /** Below the two minutes after which Windows' HTTP service closes an idle connection. */
 const IDLE_MS = 60_000;
+
+/** Bytes of an answer that is no XML (the page of an error) before its sender is given up. */
+const MAX_FOREIGN = 1024 * 1024;
 
 /** One connection, used by one request at a time, with the authentication that belongs to it. */
 export class Channel {
@@ -151,12 +156,12 @@ export class Channel {
     });
     return {
       status: response.statusCode ?? 0,
-      root: await this.#read(response),
+      ...(await this.#read(response)),
       challenges: response.headersDistinct['www-authenticate'] ?? [],
     };
   }
 
-  async #read(response: http.IncomingMessage): Promise<XmlElement | undefined> {
+  async #read(response: http.IncomingMessage): Promise<Pick<Answer, 'root' | 'bytes'>> {
     const type = response.headers['content-type'] ?? '';
     const isXml = /xml/iu.test(type);
     const reader = new XmlReader(this.#options.limits, /utf-?16/iu.test(type) ? 'utf-16le' : 'utf-8');
@@ -166,8 +171,11 @@ export class Channel {
       length += bytes.byteLength;
       this.#options.counters.bytesReceived += bytes.byteLength;
       if (isXml) reader.write(bytes);
+      else if (length > MAX_FOREIGN) {
+        throw new WsmanError('WSMAN_XML_LIMIT', `more than ${MAX_FOREIGN} bytes of something else`);
+      }
     }
-    return isXml && length > 0 ? reader.end() : undefined;
+    return { root: isXml && length > 0 ? reader.end() : undefined, bytes: length };
   }
 }
 

@@ -14,11 +14,13 @@ export interface InvokeResult {
 }
 
 export interface CallOptions {
+  /** Ends the call with `WSMAN_ABORTED`. */
   readonly signal?: AbortSignal;
   /** Milliseconds; the request's OperationTimeout and the transport's own deadline follow from it. */
   readonly timeoutMs?: number;
 }
 
+/** As in WQL's ASSOCIATORS OF: AssocClass, ResultClass, Role, ResultRole. */
 export interface AssociatorFilter {
   readonly associationClass?: string;
   readonly resultClass?: string;
@@ -26,6 +28,7 @@ export interface AssociatorFilter {
   readonly resultRole?: string;
 }
 
+/** What the service calls itself. Source: DSP0226, 11. */
 export interface Identity {
   readonly protocolVersion: string;
   readonly productVendor: string;

@@ -62,6 +62,8 @@ const DEFAULTS = {
 const SMALL_ENVELOPE = 153_600;
 const MAX_ELEMENTS = 10_000;
 const MAX_RESULTS = 1_000_000;
+/** Pages of one query together, in answers of the largest size. */
+const MAX_FULL_PAGES = 16;
 const RELEASE_MS = 2000;
 
 /** A client of one host's WS-Management service. Close it to free its connections. */
@@ -84,6 +86,7 @@ class Client implements WsmanClient {
   readonly #url: URL;
   readonly #schema: Schema;
   readonly #timeoutMs: number;
+  readonly #maxCallBytes: number;
   readonly #pool: ChannelPool<Channel>;
   #maxEnvelopeSize: number;
 
@@ -103,6 +106,7 @@ class Client implements WsmanClient {
       counters: this.counters,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
     };
+    this.#maxCallBytes = MAX_FULL_PAGES * channel.limits.maxBytes;
     this.#pool = new ChannelPool(
       options.maxConnections ?? DEFAULTS.maxConnections,
       () => new Channel(channel),
@@ -230,7 +234,11 @@ class Client implements WsmanClient {
     const deadline = new Deadline(milliseconds, options?.signal);
     try {
       // The service's own limit lies below ours, so that it can still say that it gave up.
-      return await work({ signal: deadline.signal, operationTimeoutMs: Math.ceil(milliseconds * 0.9) });
+      return await work({
+        signal: deadline.signal,
+        operationTimeoutMs: Math.ceil(milliseconds * 0.9),
+        receivedBytes: 0,
+      });
     } finally {
       deadline.dispose();
     }
@@ -344,6 +352,13 @@ class Client implements WsmanClient {
       );
     }
     const answer = await this.#send(envelope, deadline, request.readOnly);
+    deadline.receivedBytes += answer.bytes;
+    if (deadline.receivedBytes > this.#maxCallBytes) {
+      throw new WsmanTransportError(
+        'WSMAN_BAD_RESPONSE',
+        `The answer exceeds ${this.#maxCallBytes} bytes; narrow the query`,
+      );
+    }
     const { header, content } = this.#open(answer);
     const relates = header === undefined ? undefined : child(header, NS.addressing, 'RelatesTo')?.text.trim();
     if (relates !== undefined && relates.toLowerCase() !== messageId.toLowerCase()) {
@@ -384,6 +399,8 @@ class Client implements WsmanClient {
 interface CallDeadline {
   readonly signal: AbortSignal;
   readonly operationTimeoutMs: number;
+  /** By this call up to now. */
+  receivedBytes: number;
 }
 
 function noContent(operation: string): WsmanTransportError {

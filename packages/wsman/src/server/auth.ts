@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from './provider.js';
 
+/** Who calls, or what the client is asked for. */
 export type AuthResult =
   | { readonly kind: 'accepted'; readonly caller: Caller }
   /** Answered with 401 and these WWW-Authenticate headers. */

@@ -8,7 +8,7 @@ import type { XmlElement } from '../xml/reader.js';
 import type { ServerAuth, ServerConnectionAuth } from './auth.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Reply, ServerLogEntry } from './dispatcher.js';
-import { DEFAULT_SERVER_LIMITS } from './limits.js';
+import { DEFAULT_SERVER_LIMITS, MAX_ELEMENTS, MAX_UNAUTHENTICATED } from './limits.js';
 import type { WsmanServerLimits } from './limits.js';
 import type { Caller, WmiProvider } from './provider.js';
 
@@ -131,7 +131,7 @@ class Server implements WsmanServer {
   async #answer(request: http.IncomingMessage, caller: Caller | undefined): Promise<Reply> {
     let root: XmlElement;
     try {
-      root = await this.#read(request);
+      root = await this.#read(request, caller !== undefined);
     } catch (error) {
       if (!(error instanceof WsmanError)) throw error;
       await this.#drain(request);
@@ -140,9 +140,11 @@ class Server implements WsmanServer {
     return this.#dispatcher.handle(root, caller);
   }
 
-  async #read(request: http.IncomingMessage): Promise<XmlElement> {
+  async #read(request: http.IncomingMessage, known: boolean): Promise<XmlElement> {
+    const most = this.#limits.maxEnvelopeSize;
+    const maxBytes = known ? most : Math.min(most, MAX_UNAUTHENTICATED);
     const encoding = /utf-?16/iu.test(request.headers['content-type'] ?? '') ? 'utf-16le' : 'utf-8';
-    const reader = new XmlReader({ maxBytes: this.#limits.maxEnvelopeSize }, encoding);
+    const reader = new XmlReader({ maxBytes, maxElements: MAX_ELEMENTS }, encoding);
     // The iterator must not destroy the request when reading stops early: the answer goes over its socket.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       const bytes: Buffer = chunk;

@@ -77,6 +77,7 @@ export class Dispatcher {
   readonly #machine: string;
   readonly #enumerations: Enumerations;
   #running = 0;
+  readonly #runningOf = new Map<string, number>();
 
   constructor(options: DispatcherOptions) {
     this.#provider = options.provider;
@@ -165,17 +166,18 @@ export class Dispatcher {
 
   /** Bounds the number of operations and the time of each. Work that outlasts its time goes on, as on Windows. */
   async #limited(operation: Operation): Promise<Answer> {
-    if (this.#running >= this.#limits.maxConcurrentOperations) {
+    const { user } = operation.caller;
+    const own = this.#runningOf.get(user) ?? 0;
+    const { maxConcurrentOperations, maxConcurrentOperationsPerUser } = this.#limits;
+    if (this.#running >= maxConcurrentOperations || own >= maxConcurrentOperationsPerUser) {
       throw new FaultError('QuotaLimit', 'Too many operations are running; try again later');
     }
     const milliseconds = Math.min(
       operation.header.operationTimeoutMs ?? this.#limits.maxTimeoutMs,
       this.#limits.maxTimeoutMs,
     );
-    this.#running += 1;
-    const work = this.#perform(operation).finally(() => {
-      this.#running -= 1;
-    });
+    this.#count(user, 1);
+    const work = this.#perform(operation).finally(() => this.#count(user, -1));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -187,6 +189,13 @@ export class Dispatcher {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #count(user: string, change: 1 | -1): void {
+    this.#running += change;
+    const own = (this.#runningOf.get(user) ?? 0) + change;
+    if (own === 0) this.#runningOf.delete(user);
+    else this.#runningOf.set(user, own);
   }
 
   async #perform(operation: Operation): Promise<Answer> {

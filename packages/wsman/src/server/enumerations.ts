@@ -28,7 +28,9 @@ export class Enumerations {
   }
 
   add(enumeration: Enumeration): string {
-    if (this.#open.size >= this.#limits.maxEnumerations) {
+    let own = 0;
+    for (const { enumeration: other } of this.#open.values()) if (other.user === enumeration.user) own += 1;
+    if (this.#open.size >= this.#limits.maxEnumerations || own >= this.#limits.maxEnumerationsPerUser) {
       throw new FaultError('QuotaLimit', 'Too many enumerations are open; finish or release some');
     }
     const context = `uuid:${randomUUID().toUpperCase()}`;

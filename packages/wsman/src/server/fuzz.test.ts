@@ -79,7 +79,7 @@ describe('damaged messages', () => {
     const problems: unknown[] = [];
     const dispatcher = new Dispatcher({
       provider: sampleProvider(2),
-      limits: { ...DEFAULT_SERVER_LIMITS, maxEnumerations: 100_000 },
+      limits: { ...DEFAULT_SERVER_LIMITS, maxEnumerations: 100_000, maxEnumerationsPerUser: 100_000 },
       log: (entry) => problems.push(entry.error),
     });
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 });

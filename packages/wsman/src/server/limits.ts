@@ -8,7 +8,11 @@ export interface WsmanServerLimits {
   /** Milliseconds after which an idle enumeration context dies. */
   readonly enumerationTimeoutMs: number;
   readonly maxConcurrentOperations: number;
+  /** Of one user, so that the others still get some. */
+  readonly maxConcurrentOperationsPerUser: number;
   readonly maxEnumerations: number;
+  /** Of one user. */
+  readonly maxEnumerationsPerUser: number;
   readonly maxConnections: number;
 }
 
@@ -19,7 +23,9 @@ export const DEFAULT_SERVER_LIMITS: WsmanServerLimits = {
   maxBatchItems: 32_000,
   enumerationTimeoutMs: 60_000,
   maxConcurrentOperations: 1500,
+  maxConcurrentOperationsPerUser: 1000,
   maxEnumerations: 1000,
+  maxEnumerationsPerUser: 500,
   maxConnections: 300,
 };
 
@@ -27,3 +33,7 @@ export const DEFAULT_SERVER_LIMITS: WsmanServerLimits = {
 export const DEFAULT_CLIENT_ENVELOPE = 153_600;
 /** Smaller is refused: a fault would not fit (DSP0226, R6.2-2). */
 export const MIN_CLIENT_ENVELOPE = 8192;
+/** Bytes that are read of somebody who has not proved who he is: an Identify has some 300. */
+export const MAX_UNAUTHENTICATED = 8192;
+/** Elements of one request: with the largest envelope some 12 bytes for each, less than any real message has. */
+export const MAX_ELEMENTS = 40_000;

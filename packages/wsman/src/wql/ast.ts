@@ -25,6 +25,7 @@ export type WqlCondition =
 export type WqlOperator = '=' | '<>' | '<' | '>' | '<=' | '>=';
 export type WqlLiteral = string | number | bigint | boolean | null;
 
+/** `ASSOCIATORS OF {objectPath}`. */
 export interface WqlAssociators {
   readonly kind: 'associators';
   /** The object path between the braces, e.g. `Msvm_ComputerSystem.CreationClassName="…",Name="…"`. */
@@ -35,6 +36,7 @@ export interface WqlAssociators {
   readonly resultRole?: string;
 }
 
+/** `REFERENCES OF {objectPath}`. */
 export interface WqlReferences {
   readonly kind: 'references';
   readonly objectPath: string;

@@ -23,6 +23,8 @@ export interface XmlLimits {
   readonly maxDepth: number;
   /** Attributes of one tag, namespace declarations included. */
   readonly maxAttributes: number;
+  /** Elements of the whole document: each takes some fifty times the four bytes of `<a/>`. */
+  readonly maxElements: number;
   /** Characters of text in one element. */
   readonly maxText: number;
 }
@@ -31,6 +33,7 @@ export const DEFAULT_XML_LIMITS: XmlLimits = {
   maxBytes: 16 * 1024 * 1024,
   maxDepth: 64,
   maxAttributes: 64,
+  maxElements: 1_000_000,
   maxText: 8 * 1024 * 1024,
 };
 
@@ -69,6 +72,7 @@ export class XmlReader {
   readonly #stack: OpenElement[] = [];
   #attributes = 0;
   #opening = 0;
+  #elements = 0;
   #bytes = 0;
   #root: OpenElement | undefined;
 
@@ -123,6 +127,10 @@ export class XmlReader {
     });
     parser.on('opentagstart', () => {
       this.#attributes = 0;
+      this.#elements += 1;
+      if (this.#elements > this.#limits.maxElements) {
+        throw new XmlLimitError(`The XML document has more than ${this.#limits.maxElements} elements`);
+      }
       // The parser resolves prefixes through every open tag: unbounded nesting costs quadratic time.
       this.#opening = this.#stack.length + 1;
       if (this.#opening > this.#limits.maxDepth) {

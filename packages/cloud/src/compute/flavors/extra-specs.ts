@@ -19,12 +19,16 @@ const CHECKED = 86;
 const flavorOf = (nova: Nova, call: Call): Promise<FlavorRecord> =>
   visibleFlavor(nova, call, call.params['id'] ?? '');
 
+/** Only what the flavor has itself: `constructor` and the like are no extra specs. */
+const specOf = (specs: Readonly<Record<string, string>>, key: string): string | undefined =>
+  Object.hasOwn(specs, key) ? specs[key] : undefined;
+
 const noSpec = (call: Call): Error =>
   notFound(`Flavor ${call.params['id']} has no extra specs with key ${call.params['key']}.`);
 
 async function show(nova: Nova, call: Call): Promise<object> {
   const key = call.params['key'] ?? '';
-  const value = (await flavorOf(nova, call)).extraSpecs[key];
+  const value = specOf((await flavorOf(nova, call)).extraSpecs, key);
   if (value === undefined) throw noSpec(call);
   return { [key]: value };
 }
@@ -40,7 +44,7 @@ async function create(nova: Nova, call: Call): Promise<object> {
 async function update(nova: Nova, call: Call): Promise<object> {
   const key = call.params['key'] ?? '';
   const specs = parse(extraSpecs, call.body);
-  const value = specs[key];
+  const value = specOf(specs, key);
   if (value === undefined || Object.keys(specs).length !== 1)
     throw badRequest('Request body and URI mismatch');
   if (call.version >= CHECKED) checkExtraSpecs(specs);
@@ -53,7 +57,7 @@ async function remove(nova: Nova, call: Call): Promise<void> {
   const key = call.params['key'] ?? '';
   const flavor = await flavorOf(nova, call);
   await changeExtraSpecs(nova.db, flavor.flavorId, (old) => {
-    if (old[key] === undefined) throw noSpec(call);
+    if (specOf(old, key) === undefined) throw noSpec(call);
     return Object.fromEntries(Object.entries(old).filter(([name]) => name !== key));
   });
 }

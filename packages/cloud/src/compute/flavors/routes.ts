@@ -62,7 +62,7 @@ const SORT_KEYS: Readonly<Record<string, (flavor: FlavorRecord) => string | numb
 
 function sorted(call: Call, flavors: readonly FlavorRecord[]): readonly FlavorRecord[] {
   const key = single(call.query, 'sort_key') ?? 'flavorid';
-  const of = SORT_KEYS[key];
+  const of = Object.hasOwn(SORT_KEYS, key) ? SORT_KEYS[key] : undefined;
   if (of === undefined) throw badRequest(`Sort key supplied is invalid: ${key}`);
   const sign = single(call.query, 'sort_dir') === 'desc' ? -1 : 1;
   return flavors.toSorted((a, b) => (of(a) < of(b) ? -sign : of(a) > of(b) ? sign : 0));

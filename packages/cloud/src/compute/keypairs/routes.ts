@@ -20,7 +20,8 @@ import { generateSshKey, sshFingerprint } from './ssh-key.js';
 /** Names before 2.92; from then on also `@` and `.`, and only these. */
 const OLD_NAME = name.pipe(z.string().regex(/^[a-zA-Z0-9 _-]+$/, 'Keypair name contains unsafe characters'));
 const NEW_NAME = z.string().regex(/^[a-zA-Z0-9._@ -]{1,255}$/, 'Keypair name contains unsafe characters');
-const publicKey = z.string().min(1);
+/** nova/api/openstack/compute/schemas/keypairs.py, `public_key` */
+const publicKey = z.string().min(1).max(65_535);
 const type = z.enum(['ssh', 'x509']);
 const userId = z.string().min(1).max(255);
 

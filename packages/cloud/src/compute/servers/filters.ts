@@ -241,7 +241,7 @@ export function sortServers(call: Call, servers: readonly ServerRecord[]): reado
   const order = (keys.length === 0 ? ['created_at'] : keys)
     .filter((key) => call.context.isAdmin || !ADMIN_KEYS.has(key))
     .map((key, index) => {
-      const of = SORT_KEYS[key];
+      const of = Object.hasOwn(SORT_KEYS, key) ? SORT_KEYS[key] : undefined;
       if (of === undefined) throw badRequest(`Invalid input for query parameters sort_key. Value: ${key}`);
       const direction = directions[index] ?? directions[0] ?? 'desc';
       if (direction !== 'asc' && direction !== 'desc')

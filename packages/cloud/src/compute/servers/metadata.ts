@@ -36,17 +36,20 @@ async function change(nova: Nova, call: Call, compute: (old: Metadata) => Metada
 const ALL = z.strictObject({ metadata });
 const ONE = z.strictObject({ meta: metadata });
 const keyOf = (call: Call): string => call.params['key'] ?? '';
+/** Only what the server has itself: `constructor` and the like are no items. */
+const itemOf = (items: Metadata, key: string): string | undefined =>
+  Object.hasOwn(items, key) ? items[key] : undefined;
 const noItem = (): Error => notFound('Metadata item was not found');
 
 async function showOne(nova: Nova, call: Call): Promise<object> {
-  const value = (await findServer(nova, call)).metadata[keyOf(call)];
+  const value = itemOf((await findServer(nova, call)).metadata, keyOf(call));
   if (value === undefined) throw noItem();
   return { meta: { [keyOf(call)]: value } };
 }
 
 async function setOne(nova: Nova, call: Call): Promise<object> {
   const { meta } = parse(ONE, call.body);
-  const value = meta[keyOf(call)];
+  const value = itemOf(meta, keyOf(call));
   if (value === undefined || Object.keys(meta).length !== 1)
     throw badRequest('Request body and URI mismatch');
   await change(nova, call, (old) => ({ ...old, [keyOf(call)]: value }));
@@ -55,7 +58,7 @@ async function setOne(nova: Nova, call: Call): Promise<object> {
 
 async function removeOne(nova: Nova, call: Call): Promise<void> {
   await change(nova, call, (old) => {
-    if (old[keyOf(call)] === undefined) throw noItem();
+    if (itemOf(old, keyOf(call)) === undefined) throw noItem();
     return Object.fromEntries(Object.entries(old).filter(([key]) => key !== keyOf(call)));
   });
 }

@@ -37,7 +37,8 @@ async function listAddresses(nova: Nova, call: Call): Promise<object> {
 
 async function showAddresses(nova: Nova, call: Call): Promise<object> {
   const label = call.params['label'] ?? '';
-  const found = addressesOf(await findServer(nova, call), false)[label];
+  const all = addressesOf(await findServer(nova, call), false);
+  const found = Object.hasOwn(all, label) ? all[label] : undefined;
   if (found === undefined) throw notFound('Instance is not a member of specified network');
   return { [label]: found };
 }

@@ -26,15 +26,17 @@ export const serverSummary = (call: Call, server: ServerRecord): object => ({
 
 /** Addresses by network: the shape of `addresses` and of `/servers/{id}/ips`. */
 export function addressesOf(server: ServerRecord, extended: boolean): Record<string, object[]> {
-  const networks: Record<string, object[]> = {};
+  // A network may be called anything, `constructor` too.
+  const networks = new Map<string, object[]>();
   for (const vif of server.networkInfo) {
-    const addresses = (networks[vif.networkLabel] ??= []);
+    const addresses = networks.get(vif.networkLabel) ?? [];
+    networks.set(vif.networkLabel, addresses);
     for (const { address } of vif.fixedIps) {
       const extra = { 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': vif.mac };
       addresses.push({ version: address.includes(':') ? 6 : 4, addr: address, ...(extended ? extra : {}) });
     }
   }
-  return networks;
+  return Object.fromEntries(networks);
 }
 
 /** 2.47 embeds what the flavor was when the server was made, in place of a link. */

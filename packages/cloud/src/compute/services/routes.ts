@@ -72,7 +72,8 @@ const OLD_ACTIONS: Readonly<Record<string, (body: OldBody) => readonly [ServiceC
 
 async function updateByName(nova: Nova, call: Call): Promise<object> {
   const name = call.params['id'] ?? '';
-  const action = name === 'force-down' && call.version < 11 ? undefined : OLD_ACTIONS[name];
+  const known = Object.hasOwn(OLD_ACTIONS, name) && !(name === 'force-down' && call.version < 11);
+  const action = known ? OLD_ACTIONS[name] : undefined;
   if (action === undefined) throw notFound('Unknown action');
   const body = parse(OLD_BODY, call.body);
   refuseOthers(body.binary);

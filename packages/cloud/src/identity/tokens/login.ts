@@ -4,10 +4,12 @@ import type { IdentityDeps } from '../deps.js';
 import { checkPassword } from '../passwords.js';
 import type { TokenPayload, TokenScope } from './payload.js';
 
-const Domain = z.object({ id: z.string().optional(), name: z.string().optional() });
+/** No name or identifier is longer: a longer one is nobody's. */
+const Text = z.string().max(255);
+const Domain = z.object({ id: Text.optional(), name: Text.optional() });
 const Target = z.object({
-  id: z.string().optional(),
-  name: z.string().optional(),
+  id: Text.optional(),
+  name: Text.optional(),
   domain: Domain.optional(),
 });
 
@@ -15,7 +17,7 @@ const Target = z.object({
 export const AuthBody = z.object({
   auth: z.object({
     identity: z.object({
-      methods: z.array(z.string()).min(1),
+      methods: z.array(Text).min(1).max(16),
       password: z.object({ user: Target.extend({ password: z.string() }) }).optional(),
       token: z.object({ id: z.string() }).optional(),
     }),
@@ -40,6 +42,8 @@ export interface Login {
   readonly methods: readonly string[];
   readonly scope: TokenScope;
   readonly parent?: TokenPayload;
+  /** When the password or the token was looked at, ms since 1970: what was changed since then counts against the new token. */
+  readonly issuedAt: number;
 }
 
 async function domainId(
@@ -63,20 +67,22 @@ async function byPassword(deps: IdentityDeps, auth: Auth, address: string): Prom
   if (wanted.id === undefined && (wanted.name === undefined || domain === undefined)) {
     throw badRequest('Expecting to find the id of the user, or its name together with its domain.');
   }
-  const key = `${address} ${wanted.id ?? `${domain}/${wanted.name}`}`;
-  deps.limiter.check(key);
   const query = deps.db.selectFrom('identity_user').selectAll();
   const user = await (
     wanted.id === undefined
       ? query.where('name', '=', wanted.name ?? '').where('domain_id', '=', domain ?? '')
       : query.where('id', '=', wanted.id)
   ).executeTakeFirst();
-  const right = await checkPassword(wanted.password, user?.password_hash ?? null);
-  if (user === undefined || !right || user.enabled === 0) {
-    deps.limiter.failed(key);
-    throw unauthorized();
-  }
-  deps.limiter.succeeded(key);
+  // By name or by identifier, a user has one count.
+  const key = `${address} ${user?.id ?? wanted.id ?? `${domain}/${wanted.name}`}`;
+  const right = await deps.limiter.judge(
+    key,
+    async () =>
+      (await checkPassword(wanted.password, user?.password_hash ?? null)) &&
+      user !== undefined &&
+      user.enabled === 1,
+  );
+  if (user === undefined || !right) throw unauthorized();
   return user.id;
 }
 
@@ -128,11 +134,12 @@ async function defaultScope(deps: IdentityDeps, userId: string): Promise<TokenSc
  * @throws ApiError 400, 401, 429
  */
 export async function login(deps: IdentityDeps, auth: Auth, address: string): Promise<Login> {
+  const issuedAt = deps.tokens.now();
   const { methods } = auth.identity;
   if (methods.includes('password')) {
     if (methods.length > 1) throw unauthorized('Only one authentication method at a time is supported.');
     const userId = await byPassword(deps, auth, address);
-    return { userId, methods: ['password'], scope: await chooseScope(deps, auth, userId) };
+    return { userId, methods: ['password'], scope: await chooseScope(deps, auth, userId), issuedAt };
   }
   if (methods.length !== 1 || methods[0] !== 'token') {
     throw unauthorized('Attempted to authenticate with an unsupported method.');
@@ -141,5 +148,6 @@ export async function login(deps: IdentityDeps, auth: Auth, address: string): Pr
   if (parent === undefined) throw unauthorized();
   const userId = parent.user.id;
   const used = new Set([...parent.payload.methods, 'token']);
-  return { userId, methods: [...used], scope: await chooseScope(deps, auth, userId), parent: parent.payload };
+  const scope = await chooseScope(deps, auth, userId);
+  return { userId, methods: [...used], scope, parent: parent.payload, issuedAt };
 }

@@ -29,6 +29,8 @@ export interface IssueRequest {
   readonly scope: TokenScope;
   /** The token that this one was had for: its end and audit chain are kept. */
   readonly parent?: TokenPayload;
+  /** ms since 1970; default: now. */
+  readonly issuedAt?: number;
 }
 
 /** Issues, reads and revokes tokens. Roles are looked up at each use: what is taken away counts at once. */
@@ -43,9 +45,14 @@ export class TokenService {
     this.#now = now;
   }
 
+  /** ms since 1970 */
+  now(): number {
+    return this.#now();
+  }
+
   /** @throws ApiError 401 when the user may not have a token for this scope. */
   async issue(request: IssueRequest): Promise<{ readonly token: string; readonly resolved: ResolvedToken }> {
-    const issuedAt = this.#now();
+    const issuedAt = request.issuedAt ?? this.#now();
     const auditId = randomBytes(16).toString('base64url');
     const root = request.parent?.auditIds.at(-1);
     const payload: TokenPayload = {

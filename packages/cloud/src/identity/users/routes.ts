@@ -87,16 +87,17 @@ async function updateUser(deps: IdentityDeps, id: string, body: unknown): Promis
   const old = await findUser(deps, id);
   const newPassword = typeof user.password === 'string';
   const enabled = Number(user.enabled ?? old.enabled === 1);
+  const hash = typeof user.password === 'string' ? await hashPassword(user.password) : old.password_hash;
   const row: UserRow = {
     ...old,
     name: user.name ?? old.name,
-    password_hash: typeof user.password === 'string' ? await hashPassword(user.password) : old.password_hash,
+    password_hash: hash,
     enabled,
     email: user.email === undefined ? old.email : user.email,
     description: user.description === undefined ? old.description : user.description,
     default_project_id:
       user.default_project_id === undefined ? old.default_project_id : user.default_project_id,
-    tokens_valid_from: newPassword || enabled === 0 ? Date.now() : old.tokens_valid_from,
+    tokens_valid_from: newPassword || enabled === 0 ? deps.tokens.now() : old.tokens_valid_from,
   };
   await refuseDuplicate(deps, row);
   await deps.db.updateTable('identity_user').set(row).where('id', '=', id).execute();
@@ -152,12 +153,13 @@ function registerOwnRoutes(app: FastifyInstance, deps: IdentityDeps): void {
     const { user } = parse(PasswordBody, request.body);
     const row = await findUserOr401(deps, request.params.id);
     const key = `${request.ip} ${row.id}`;
-    deps.limiter.check(key);
-    if (!(await checkPassword(user.original_password, row.password_hash))) {
-      deps.limiter.failed(key);
-      throw unauthorized();
-    }
-    const changes = { password_hash: await hashPassword(user.password), tokens_valid_from: Date.now() };
+    const right = await deps.limiter.judge(
+      key,
+      async () => (await checkPassword(user.original_password, row.password_hash)) && row.enabled === 1,
+    );
+    if (!right) throw unauthorized();
+    const hash = await hashPassword(user.password);
+    const changes = { password_hash: hash, tokens_valid_from: deps.tokens.now() };
     await deps.db.updateTable('identity_user').set(changes).where('id', '=', row.id).execute();
     return reply.code(204).send();
   });

@@ -52,7 +52,11 @@ export const RESERVED: ReadonlySet<string> = new Set([
 
 /** glance-api.conf `image_property_quota`. */
 const MAX_PROPERTIES = 128;
-const PropertyName = z.string().min(1).max(255);
+const PropertyName = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((name) => name !== '__proto__', 'is not a name that a property can have');
 const PropertyValue = z.string().max(65_535);
 
 export const isAttribute = (name: string): name is Attribute => Object.hasOwn(ATTRIBUTES, name);

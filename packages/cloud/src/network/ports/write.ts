@@ -57,6 +57,33 @@ function checkPolicy(context: RequestContext, fields: SharedFields, action: 'cre
   }
 }
 
+/**
+ * What only the owner of a network may ask for, since it could take another's place in it (neutron/conf/policies/port.py):
+ * addresses of its own choice, ports that nothing guards, the network's own devices.
+ */
+function checkNetworkOwner(
+  context: RequestContext,
+  networkOwner: string,
+  fields: SharedFields,
+  has: readonly FixedIp[],
+  action: 'create' | 'update',
+): void {
+  if (networkOwner === context.projectId) return;
+  const chosen = (fields.fixed_ips ?? []).some(
+    ({ ip_address: wanted }) => wanted !== undefined && !has.some((ip) => ip.ip_address === wanted),
+  );
+  requirePrivilege(context, chosen, `${action}_port:fixed_ips:ip_address`);
+  requirePrivilege(
+    context,
+    fields.port_security_enabled !== undefined,
+    `${action}_port:port_security_enabled`,
+  );
+  const pairs = (fields.allowed_address_pairs ?? []).length > 0;
+  requirePrivilege(context, pairs, `${action}_port:allowed_address_pairs`);
+  const device = fields.device_owner?.startsWith('network:') === true;
+  requirePrivilege(context, device, `${action}_port:device_owner`);
+}
+
 async function groupsOf(
   trx: Db,
   context: RequestContext,
@@ -103,6 +130,7 @@ export async function createPort(
 ): Promise<FullPort> {
   const network = await findNetwork(trx, context, fields.network_id);
   checkPolicy(context, fields, 'create');
+  checkNetworkOwner(context, network.project_id, fields, [], 'create');
   const foreign = network.project_id !== context.projectId;
   requirePrivilege(context, foreign && fields.mac_address !== undefined, 'create_port:mac_address');
   requirePrivilege(context, foreign && network.shared === 0, 'create_port');
@@ -148,6 +176,12 @@ export async function updatePort(
 ): Promise<FullPort> {
   const { fixedIps: oldIps, groups: oldGroups, ...old } = await findPort(trx, context, id);
   checkPolicy(context, fields, 'update');
+  const network = await trx
+    .selectFrom('network_network')
+    .select('project_id')
+    .where('id', '=', old.network_id)
+    .executeTakeFirstOrThrow();
+  checkNetworkOwner(context, network.project_id, fields, oldIps, 'update');
   requirePrivilege(context, fields.mac_address !== undefined, 'update_port:mac_address');
   const row: PortRow = {
     ...old,

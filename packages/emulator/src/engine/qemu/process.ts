@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from '../errno.js';
+import { errorCode } from '../../system-error.js';
 
 /** What tells a process from a later one with the same number: proc(5), field 22 of stat, and which boot. */
 export interface ProcessIdentity {
@@ -75,7 +75,7 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error;
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 
