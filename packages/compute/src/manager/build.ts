@@ -140,8 +140,6 @@ export class Builder {
           signal,
           onTrouble: (message) => log.warn({ instance: record.uuid }, message),
         }),
-      onPhase: (phase, milliseconds) =>
-        log.debug({ instance: record.uuid, phase, milliseconds }, 'spawn phase done'),
     });
   }
 
