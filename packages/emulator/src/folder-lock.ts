@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { EmulatorError } from './errors.js';
 import { errorCode } from './system-error.js';
+import { parseProcessStat } from './process-stat.js';
 
 /**
  * Takes the state folder for this process, so that two hosts never write the same files. A lock that a dead
@@ -45,10 +46,8 @@ function isHeld(file: string): boolean {
 /** When the process was started, in clock ticks since boot; undefined when it does not live. */
 function startOf(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A process that was killed and that nobody has waited for yet is dead, too.
-    return state === 'Z' || state === 'X' ? undefined : fields[18];
+    const { isAlive, startTicks } = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    return isAlive ? String(startTicks) : undefined;
   } catch {
     return undefined;
   }

@@ -20,7 +20,7 @@ export {
   ObjectPathError,
 } from './cim/object-path.js';
 export type { ObjectPathOptions } from './cim/object-path.js';
-export { CimValueError } from './cim/numbers.js';
+export { CimValueError, integerRange } from './cim/numbers.js';
 export * from './server/provider.js';
 export * from './wql/ast.js';
 export { matchesWql } from './wql/evaluate.js';

@@ -1,6 +1,5 @@
 import type { ComputeService } from '@nova-hyperv/compute';
 import type { CloudKernel } from '../kernel/service.js';
-import type { Call } from './api/call.js';
 import type { NovaConfig } from './config.js';
 import type { ComputeRegistry, ImageApi, NetworkApi, PlacementApi } from './ports.js';
 import type { ComputeDatabase } from './store/tables.js';
@@ -34,9 +33,6 @@ export interface Nova {
   /** Tells the conductor that there is something to build. */
   wakeConductor(): void;
 }
-
-/** A handler of a route with the service's parts. */
-export type NovaHandler = (nova: Nova, call: Call) => Promise<unknown>;
 
 export const lookupCompute = (registry: ComputeRegistry, host: string): ComputeService | undefined =>
   typeof registry === 'function' ? registry(host) : registry.get(host);

@@ -1,4 +1,3 @@
-import { newRequestId } from '../util/request-id.js';
 import type { InstanceRequest } from '../ports.js';
 import type { ComputeContext } from './context.js';
 import { describeFailure } from './faults.js';
@@ -29,9 +28,4 @@ export async function withInstanceEvent(
     throw error;
   }
   await tell(ctx.instances.eventFinished(uuid, requestId, event, null));
-}
-
-/** For work that nobody asked for. */
-export function internalRequest(uuid: string): InstanceRequest {
-  return { instanceUuid: uuid, requestId: newRequestId() };
 }

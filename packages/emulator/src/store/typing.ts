@@ -1,25 +1,6 @@
-import { isCimArray } from '@nova-hyperv/wsman';
-import type {
-  CimInstance,
-  CimScalar,
-  CimType,
-  CimValue,
-  ClassDef,
-  PropertyDef,
-  Schema,
-} from '@nova-hyperv/wsman';
+import { integerRange, isCimArray } from '@nova-hyperv/wsman';
+import type { CimInstance, CimScalar, CimValue, ClassDef, PropertyDef, Schema } from '@nova-hyperv/wsman';
 import { HV, HyperVError } from '../errors.js';
-
-const RANGES: Partial<Record<CimType, readonly [bigint, bigint]>> = {
-  uint8: [0n, 0xffn],
-  uint16: [0n, 0xffffn],
-  uint32: [0n, 0xffffffffn],
-  uint64: [0n, 0xffffffffffffffffn],
-  sint8: [-0x80n, 0x7fn],
-  sint16: [-0x8000n, 0x7fffn],
-  sint32: [-0x80000000n, 0x7fffffffn],
-  sint64: [-0x8000000000000000n, 0x7fffffffffffffffn],
-};
 
 /** Arrays of which the rules tell, by a job, when one value stands in their place. */
 const CHECKED_BY_RULES: ReadonlySet<string> = new Set(['HostResource']);
@@ -62,7 +43,7 @@ function typedValue(def: ClassDef, property: PropertyDef, value: CimValue): CimV
 }
 
 function typedScalar(def: ClassDef, property: PropertyDef, value: CimScalar): CimScalar {
-  const range = RANGES[property.type];
+  const range = integerRange(property.type);
   if (range !== undefined) return typedInteger(def, property, value, range);
   switch (property.type) {
     case 'boolean':

@@ -21,6 +21,11 @@ const BITS: Readonly<Record<IntegerType, readonly [bigint, bigint]>> = {
   sint64: [-0x8000_0000_0000_0000n, 0x7fff_ffff_ffff_ffffn],
 };
 
+/** The lowest and highest value of an integer type, both included; undefined for other types. */
+export function integerRange(type: CimType): readonly [bigint, bigint] | undefined {
+  return isIntegerType(type) ? BITS[type] : undefined;
+}
+
 export function isIntegerType(type: CimType): type is IntegerType {
   return type in BITS;
 }

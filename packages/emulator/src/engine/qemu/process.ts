@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../../system-error.js';
+import { parseProcessStat, type ProcessStat } from '../../process-stat.js';
 
 /** What tells a process from a later one with the same number: proc(5), field 22 of stat, and which boot. */
 export interface ProcessIdentity {
@@ -15,18 +16,9 @@ const POLL_MS = 100;
 const TERMINATE_MS = 3_000;
 const KILL_MS = 10_000;
 
-interface ProcessFacts {
-  readonly startTicks: number;
-  readonly isAlive: boolean;
-}
-
-async function factsOf(pid: number): Promise<ProcessFacts | undefined> {
+async function statOf(pid: number): Promise<ProcessStat | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
-  if (text === undefined) return undefined;
-  // The command's name is in brackets and may hold anything, brackets too.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, startTicks] = [fields[0], Number(fields[19])];
-  return { startTicks, isAlive: state !== 'Z' && state !== 'X' };
+  return text === undefined ? undefined : parseProcessStat(text);
 }
 
 async function bootId(): Promise<string> {
@@ -35,16 +27,14 @@ async function bootId(): Promise<string> {
 
 /** undefined when there is no such process any more. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const facts = await factsOf(pid);
-  return facts?.isAlive === true ? { pid, startTicks: facts.startTicks, bootId: await bootId() } : undefined;
+  const stat = await statOf(pid);
+  return stat?.isAlive === true ? { pid, startTicks: stat.startTicks, bootId: await bootId() } : undefined;
 }
 
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
-  const facts = await factsOf(identity.pid);
+  const stat = await statOf(identity.pid);
   return (
-    facts?.isAlive === true &&
-    facts.startTicks === identity.startTicks &&
-    identity.bootId === (await bootId())
+    stat?.isAlive === true && stat.startTicks === identity.startTicks && identity.bootId === (await bootId())
   );
 }
 
