@@ -2,7 +2,7 @@ import { HyperVError, isRefusal } from '@nova-hyperv/hyperv';
 import type { HyperVHost, InvokeOptions, MachineHandle } from '@nova-hyperv/hyperv';
 import type { VmSpec } from '../plan/vm-spec.js';
 import { nextStep } from './next-step.js';
-import type { Addition, Step } from './next-step.js';
+import type { Addition, Step } from './step.js';
 import { observeRows } from './observe.js';
 import { justDefined } from './observed.js';
 import type { ObservedMachine } from './observed.js';

@@ -1,0 +1,44 @@
+import type { SystemSettings } from '@nova-hyperv/hyperv';
+import type { VmSpec } from '../plan/vm-spec.js';
+import { bootSources } from './boot-sources.js';
+import type { ObservedMachine, ObservedSettings } from './observed.js';
+import type { Step } from './step.js';
+import { biosValue, shutdownValue, START_ACTION_NONE } from './values.js';
+
+/** Only what differs is sent: hosts refuse values of properties that they keep to themselves. */
+export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: string): Step | undefined {
+  const has = machine.settings;
+  if (has === undefined) return undefined;
+  let changes: SystemSettings = {};
+  let after: ObservedSettings = has;
+  const set = (differs: boolean, change: SystemSettings, field: Partial<ObservedSettings>) => {
+    if (!differs) return;
+    changes = { ...changes, ...change };
+    after = { ...after, ...field };
+  };
+  set(has.name !== spec.name, { ElementName: spec.name }, { name: spec.name });
+  set(has.note !== spec.instanceUuid, { Notes: [spec.instanceUuid] }, { note: spec.instanceUuid });
+  set(
+    has.startAction !== START_ACTION_NONE,
+    { AutomaticStartupAction: START_ACTION_NONE },
+    { startAction: START_ACTION_NONE },
+  );
+  const shutdownAction = shutdownValue(spec.automaticShutdown);
+  set(has.shutdownAction !== shutdownAction, { AutomaticShutdownAction: shutdownAction }, { shutdownAction });
+  const { chassisAssetTag } = spec;
+  set(has.chassisAssetTag !== chassisAssetTag, { ChassisAssetTag: chassisAssetTag }, { chassisAssetTag });
+  const { numa } = spec.processors;
+  set(has.numa !== numa, { VirtualNumaEnabled: numa }, { numa });
+  if (spec.firmware.kind === 'uefi') {
+    const { secureBoot } = spec.security;
+    set(has.secureBoot !== secureBoot, { SecureBootEnabled: secureBoot }, { secureBoot });
+    const order = bootSources(spec.firmware.bootOrder, machine, has, host);
+    if (order !== undefined) set(true, { BootSourceOrder: order }, { bootSourceOrder: order });
+  } else {
+    const bootOrder = spec.firmware.bootOrder.map((device) => biosValue(device));
+    set(bootOrder.join() !== has.bootOrder.join(), { BootOrder: bootOrder }, { bootOrder });
+  }
+  return Object.keys(changes).length === 0
+    ? undefined
+    : { kind: 'settings', changes, after: { ...machine, settings: after } };
+}
