@@ -43,9 +43,14 @@ export interface Disk {
   extents(offset: number, length: number): Promise<readonly Extent[]>;
   /** Everything written before is in the file when this settles. */
   flush(): Promise<void>;
-  /** Grows (or, where the format allows, shrinks) the disk. Bytes. */
-  resize(virtualSize: number): Promise<void>;
+  /** Grows the disk or, where the format allows and no partition reaches so far, shrinks it. Bytes. */
+  resize(virtualSize: number, options?: ResizeOptions): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface ResizeOptions {
+  /** Shrinks below the end of the last partition too, or where no partition can be told: what is cut off is lost. */
+  readonly force?: boolean;
 }
 
 /** Everything that is known of a disk file without reading its data. Sizes in bytes. */

@@ -1,8 +1,9 @@
-import type { Disk, DiskFormat, DiskType, Extent } from './disk.js';
+import type { Disk, DiskFormat, DiskType, Extent, ResizeOptions } from './disk.js';
 import { VhdError } from './errors.js';
 import { Mutex } from './io/locks.js';
 import type { RandomAccessFile } from './io/random-access-file.js';
 import { corrupt } from './io/random-access-file.js';
+import { minimumSize } from './minimum-size.js';
 import type { Segment } from './segments.js';
 import { readSegments, SegmentList } from './segments.js';
 import { MIB } from './bytes/integers.js';
@@ -31,6 +32,11 @@ export abstract class FileDisk implements Disk {
     this.file = file;
     this.readOnly = readOnly;
     if (parent !== undefined) this.parent = parent;
+  }
+
+  /** The file that the disk is in. */
+  get path(): string {
+    return this.file.path;
   }
 
   /** Covers the range in order; it lies inside the disk and is not empty. */
@@ -111,25 +117,33 @@ export abstract class FileDisk implements Disk {
     if (!this.readOnly) await this.flushFile();
   }
 
-  resize(virtualSize: number): Promise<void> {
-    return this.#resizing.run(() => this.#resizeAlone(virtualSize));
+  resize(virtualSize: number, options: ResizeOptions = {}): Promise<void> {
+    return this.#resizing.run(() => this.#resizeAlone(virtualSize, options.force ?? false));
   }
 
-  async #resizeAlone(virtualSize: number): Promise<void> {
+  async #resizeAlone(virtualSize: number, force: boolean): Promise<void> {
     this.checkWritable();
     if (!Number.isSafeInteger(virtualSize) || virtualSize <= 0) {
-      throw new VhdError('VHD_INVALID_ARGUMENT', `${virtualSize} is not a size in bytes.`, {
-        path: this.file.path,
-      });
-    }
-    if (virtualSize < this.virtualSize) {
-      throw new VhdError(
-        'VHD_INVALID_ARGUMENT',
-        `${this.file.path} holds ${this.virtualSize} bytes and cannot be made smaller (${virtualSize}).`,
-        { path: this.file.path },
-      );
+      throw this.refusal(`${virtualSize} is not a size in bytes.`);
     }
     if (virtualSize > this.virtualSize) await this.grow(virtualSize);
+    if (virtualSize >= this.virtualSize) return;
+    const least = await minimumSize(this);
+    if (virtualSize < least && !(force && this.format === 'vhdx')) {
+      throw this.refusal(
+        `${this.file.path} holds ${this.virtualSize} bytes and cannot be made smaller than ${least} (${virtualSize}).`,
+      );
+    }
+    await this.shrink(virtualSize);
+  }
+
+  /** Only a VHDX can; the others know no smaller size. */
+  protected shrink(virtualSize: number): Promise<void> {
+    return Promise.reject(this.refusal(`${this.file.path} cannot be made smaller (${virtualSize}).`));
+  }
+
+  protected refusal(why: string): VhdError {
+    return new VhdError('VHD_INVALID_ARGUMENT', why, { path: this.file.path });
   }
 
   /** Closes the parents too. Safe to call twice. */

@@ -6,8 +6,8 @@ import { VhdDisk } from './vhd/vhd-disk.js';
 import { VhdxDisk } from './vhdx/vhdx-disk.js';
 
 /**
- * Opens the parent of a differencing disk: the first of the child's locators that the caller resolves to a file that
- * is there. No path out of a disk file is ever opened without having been resolved.
+ * Opens the parent of a differencing disk: the first file that one of the child's locators leads to and that has the
+ * right identifier. No path out of a disk file is ever opened without having been resolved.
  * @throws VhdError `VHD_PARENT_MISSING`, `VHD_PARENT_MISMATCH`
  */
 export async function openParent(
@@ -17,22 +17,24 @@ export async function openParent(
   resolve: ResolveParent | undefined,
   open: (file: RandomAccessFile) => Promise<Disk>,
 ): Promise<Disk> {
+  let mismatch: VhdError | undefined;
   for (const locatorPath of paths) {
     const candidate = resolve?.(locatorPath, childPath);
     if (candidate === undefined) continue;
     const file = await openIfThere(candidate);
     if (file === undefined) continue;
     const parent = await open(file);
-    const identifier = identifierOf(parent);
+    const identifier = linkageOf(parent);
     if (identifier !== undefined && identifiers.includes(identifier)) return parent;
     await parent.close();
-    throw new VhdError(
+    mismatch ??= new VhdError(
       'VHD_PARENT_MISMATCH',
       `${candidate} is not the disk that ${childPath} was made from: it has the identifier ${identifier ?? 'of none'}, ` +
         `the child expects ${identifiers.join(' or ')}. It was written to, or replaced, after the child was made.`,
       { path: candidate },
     );
   }
+  if (mismatch !== undefined) throw mismatch;
   throw new VhdError(
     'VHD_PARENT_MISSING',
     `The parent of ${childPath} was not found; tried ${paths.map((each) => JSON.stringify(each)).join(', ') || 'no path'}.`,
@@ -50,8 +52,8 @@ async function openIfThere(path: string): Promise<RandomAccessFile | undefined> 
   }
 }
 
-/** What a child names its parent by: VHDX the data write GUID, VHD the unique id. */
-function identifierOf(disk: Disk): string | undefined {
+/** What a child names its parent by: VHDX the data write GUID, VHD the unique id. undefined = cannot be a parent. */
+export function linkageOf(disk: Disk): string | undefined {
   if (disk instanceof VhdxDisk) return disk.dataWriteGuid;
   return disk instanceof VhdDisk ? disk.uniqueId : undefined;
 }

@@ -59,21 +59,31 @@ async function readParent(parent: Disk, target: Uint8Array, offset: number): Pro
 /**
  * Like `disk.extents`, seen through the whole chain: only `data` and `zero` are left.
  */
-export async function flattenedExtents(
+export function flattenedExtents(disk: Disk, offset: number, length: number): Promise<readonly Extent[]> {
+  return extentsAbove(disk, undefined, offset, length);
+}
+
+/**
+ * Like {@link flattenedExtents} for the part of a chain that stands on `bottom`: what that disk shows, or what is past
+ * its end, is told as `parent`.
+ */
+export async function extentsAbove(
   disk: Disk,
+  bottom: Disk | undefined,
   offset: number,
   length: number,
 ): Promise<readonly Extent[]> {
   const list = new SegmentList();
   for (const extent of await disk.extents(offset, length)) {
     const parent = disk.parent;
-    if (extent.state !== 'parent' || parent === undefined) {
-      addExtent(list, extent.state === 'parent' ? 'zero' : extent.state, extent.offset, extent.length);
+    if (extent.state !== 'parent' || parent === bottom) {
+      const state = parent === undefined && extent.state === 'parent' ? 'zero' : extent.state;
+      addExtent(list, state, extent.offset, extent.length);
       continue;
     }
-    const inside = Math.max(0, Math.min(extent.length, parent.virtualSize - extent.offset));
-    if (inside > 0) {
-      for (const below of await flattenedExtents(parent, extent.offset, inside)) {
+    const inside = Math.max(0, Math.min(extent.length, (parent?.virtualSize ?? 0) - extent.offset));
+    if (parent !== undefined && inside > 0) {
+      for (const below of await extentsAbove(parent, bottom, extent.offset, inside)) {
         addExtent(list, below.state, below.offset, below.length);
       }
     }

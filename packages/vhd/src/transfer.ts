@@ -9,7 +9,7 @@ const ZERO_UNIT = 64 * 1024;
 const ZEROS = Buffer.alloc(PIECE_SIZE);
 
 export interface TransferOptions {
-  /** Stops the work with `VHD_ABORTED`; what was made so far is removed. */
+  /** Stops the work with `VHD_ABORTED`; a new file is removed, a file that is changed in place stays valid. */
   readonly signal?: AbortSignal;
   /** Told now and then, in rising order, and at the end. */
   readonly onProgress?: (progress: TransferProgress) => void;
@@ -27,11 +27,10 @@ export interface Piece {
   readonly length: number;
 }
 
-export function checkAborted(signal: AbortSignal | undefined): void {
+/** @param kept what became of the work. */
+export function checkAborted(signal: AbortSignal | undefined, kept = 'nothing of it was kept'): void {
   if (signal?.aborted === true) {
-    throw new VhdError('VHD_ABORTED', 'The operation was cancelled; nothing of it was kept.', {
-      cause: signal.reason,
-    });
+    throw new VhdError('VHD_ABORTED', `The operation was cancelled; ${kept}.`, { cause: signal.reason });
   }
 }
 
@@ -49,11 +48,11 @@ export function* piecesOf(offset: number, length: number): Generator<Piece> {
  * Gives the pieces to a few workers, each with a buffer of its own. The first failure ends all.
  * @param work gets the piece and a buffer of the piece's length.
  */
-export async function transfer(
-  pieces: AsyncIterable<Piece> | Iterable<Piece>,
+export async function transfer<P extends Piece>(
+  pieces: AsyncIterable<P> | Iterable<P>,
   total: number,
-  options: TransferOptions,
-  work: (piece: Piece, buffer: Buffer) => Promise<void>,
+  options: TransferOptions & { readonly kept?: string },
+  work: (piece: P, buffer: Buffer) => Promise<void>,
 ): Promise<void> {
   const source = toAsync(pieces);
   let done = 0;
@@ -62,7 +61,7 @@ export async function transfer(
     const buffer = Buffer.allocUnsafe(PIECE_SIZE);
     for (;;) {
       if (failed) return;
-      checkAborted(options.signal);
+      checkAborted(options.signal, options.kept);
       const next = await source.next();
       if (next.done === true) return;
       await work(next.value, buffer.subarray(0, next.value.length));
@@ -84,7 +83,7 @@ export async function transfer(
   options.onProgress?.({ done: total, total });
 }
 
-async function* toAsync(pieces: AsyncIterable<Piece> | Iterable<Piece>): AsyncGenerator<Piece> {
+async function* toAsync<P>(pieces: AsyncIterable<P> | Iterable<P>): AsyncGenerator<P> {
   yield* pieces;
 }
 

@@ -1,6 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { convertDisk, createVhd, createVhdx, inspect, openDisk, validateCreate } from '@nova-hyperv/vhd';
+import {
+  convertDisk,
+  createVhd,
+  createVhdx,
+  inspect,
+  minimumSize,
+  openDisk,
+  validateCreate,
+} from '@nova-hyperv/vhd';
 import type { Disk, DiskInfo } from '@nova-hyperv/vhd';
 import type { InvokeResult } from '@nova-hyperv/wsman';
 import { dateTime, v2 } from '../cim.js';
@@ -16,7 +24,6 @@ import { refusal, refuseShape } from '../services/context.js';
 import type { ServiceContext } from '../services/context.js';
 import { diskErrors, diskSettings, diskWish } from './disk-files.js';
 import type { DiskWish } from './disk-files.js';
-import { smallestSize } from './partitions.js';
 
 /** `JobType` of Msvm_StorageJob. Source: HyperV_v2, Msvm_StorageJob. */
 const TYPE = { create: 1, resize: 4, convert: 6, validate: 9 } as const;
@@ -260,7 +267,7 @@ async function resizeFile(
   try {
     const size = Math.ceil(wanted / disk.logicalSectorSize) * disk.logicalSectorSize;
     if (size < disk.virtualSize) {
-      const least = await smallestSize(disk);
+      const least = await minimumSize(disk);
       if (size < least) {
         throw new HyperVError(HV.invalidParameter, `'${file}' cannot be smaller than ${least} bytes.`);
       }
@@ -319,7 +326,7 @@ async function leastSize(context: ServiceContext, local: string, info: DiskInfo)
   if (info.format === 'vhd') return info.virtualSize;
   const disk = await openReadOnly(context, local);
   try {
-    return await smallestSize(disk);
+    return await minimumSize(disk);
   } finally {
     await disk.close();
   }

@@ -22,6 +22,12 @@ import type { VhdFooter } from './footer.js';
 import { encodeFooter, FOOTER_SIZE, vhdTime } from './footer.js';
 import { readVhd } from './vhd-file.js';
 
+/** Paths to the parent as they are to be stored: Windows paths as a rule. */
+export interface VhdParentPaths {
+  readonly relativePath?: string;
+  readonly absoluteWin32Path?: string;
+}
+
 export interface CreateVhdOptions {
   readonly path: string;
   readonly type: DiskType;
@@ -32,14 +38,14 @@ export interface CreateVhdOptions {
   /** Differencing disks need it. `path` is this machine's; the locators are stored as they are (Windows paths). */
   readonly parent?: {
     readonly path: string;
-    readonly locators: { readonly relativePath?: string; readonly absoluteWin32Path?: string };
+    readonly locators: VhdParentPaths;
   };
   /** GUID; a new one when it is left out. */
   readonly identifier?: string;
 }
 
 /** A locator's path before its place in the file is known. */
-interface LocatorPath {
+export interface LocatorPath {
   readonly platform: number;
   readonly data: Buffer;
 }
@@ -89,29 +95,58 @@ async function readParent(options: CreateVhdOptions): Promise<ParentFacts | unde
     throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs a parent, and no other has one.');
   }
   if (options.parent === undefined) return undefined;
-  const { relativePath, absoluteWin32Path } = options.parent.locators;
-  const locators: LocatorPath[] = [];
-  if (relativePath !== undefined)
-    locators.push({ platform: LOCATOR_RELATIVE, data: Buffer.from(relativePath, 'utf16le') });
-  if (absoluteWin32Path !== undefined) {
-    locators.push({ platform: LOCATOR_ABSOLUTE, data: Buffer.from(absoluteWin32Path, 'utf16le') });
-  }
-  if (locators.length === 0) {
-    throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
-  }
+  const locators = locatorPaths(options.parent.locators);
   const file = await openFile(options.parent.path, 'read');
   try {
     const { footer } = await readVhd(file);
-    const { mtimeMs } = await stat(options.parent.path);
-    const name = path.win32.basename(absoluteWin32Path ?? relativePath ?? '');
-    return {
-      virtualSize: footer.currentSize,
-      header: { uniqueId: footer.uniqueId, timeStamp: vhdTime(mtimeMs), name },
-      locators,
-    };
+    const header = await parentFields(options.parent.path, footer.uniqueId, options.parent.locators);
+    return { virtualSize: footer.currentSize, header, locators };
   } finally {
     await file.close();
   }
+}
+
+/** @throws VhdError `VHD_INVALID_ARGUMENT` when there is no path. */
+export function locatorPaths(paths: VhdParentPaths): readonly LocatorPath[] {
+  const all: readonly (readonly [number, string | undefined])[] = [
+    [LOCATOR_RELATIVE, paths.relativePath],
+    [LOCATOR_ABSOLUTE, paths.absoluteWin32Path],
+  ];
+  const locators = all.flatMap(([platform, text]) =>
+    text === undefined ? [] : [{ platform, data: Buffer.from(text, 'utf16le') }],
+  );
+  if (locators.length === 0) {
+    throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
+  }
+  return locators;
+}
+
+/** What a child's header says of its parent, which is the file `parentPath` of this machine. */
+export async function parentFields(
+  parentPath: string,
+  uniqueId: string,
+  paths: VhdParentPaths,
+): Promise<Omit<VhdParent, 'locators'>> {
+  const { mtimeMs } = await stat(parentPath);
+  const name = path.win32.basename(paths.absoluteWin32Path ?? paths.relativePath ?? '');
+  return { uniqueId, timeStamp: vhdTime(mtimeMs), name };
+}
+
+/** Writes the locators' data one after the other from `offset`; each takes whole sectors. */
+export async function writeLocators(
+  file: RandomAccessFile,
+  paths: readonly LocatorPath[],
+  offset: number,
+): Promise<readonly VhdLocator[]> {
+  const locators: VhdLocator[] = [];
+  let end = offset;
+  for (const { platform, data } of paths) {
+    const space = roundUp(data.length, 512);
+    await file.write(data, end);
+    locators.push({ platform, space, length: data.length, offset: end });
+    end += space;
+  }
+  return locators;
 }
 
 async function writeSparse(
@@ -123,14 +158,8 @@ async function writeSparse(
   const tableOffset = FOOTER_SIZE + DYNAMIC_HEADER_SIZE;
   const tableEntries = Math.ceil(plan.virtualSize / plan.blockSize);
   const table = Buffer.alloc(roundUp(tableEntries * 4, 512), 0xff);
-  let end = tableOffset + table.length;
-  const locators: VhdLocator[] = [];
-  for (const { platform, data } of parent?.locators ?? []) {
-    const space = roundUp(data.length, 512);
-    await file.write(data, end);
-    locators.push({ platform, space, length: data.length, offset: end });
-    end += space;
-  }
+  const locators = await writeLocators(file, parent?.locators ?? [], tableOffset + table.length);
+  const end = locators.reduce((sum, { space }) => sum + space, tableOffset + table.length);
   const header = { tableOffset, tableEntries, blockSize: plan.blockSize };
   await file.write(encodeFooter(footer), 0);
   await file.write(

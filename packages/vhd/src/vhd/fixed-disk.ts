@@ -1,6 +1,7 @@
 import { KeyedLocks } from '../io/locks.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import type { Segment } from '../segments.js';
+import type { VhdFooter } from './footer.js';
 import { encodeFooter, FOOTER_SIZE } from './footer.js';
 import { VhdDisk } from './vhd-disk.js';
 import type { VhdContents } from './vhd-file.js';
@@ -26,6 +27,10 @@ export class FixedVhdDisk extends VhdDisk {
 
   protected writeRange(source: Uint8Array, offset: number): Promise<void> {
     return this.#locks.shared(WHOLE_DISK, () => this.file.write(source, offset));
+  }
+
+  protected writeFooters(footer: VhdFooter): Promise<void> {
+    return this.file.write(encodeFooter(footer), footer.currentSize);
   }
 
   /** The new footer is written before the old one goes: at every moment there is one at the end. */

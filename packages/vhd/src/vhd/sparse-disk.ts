@@ -9,6 +9,7 @@ import { SegmentList } from '../segments.js';
 import { BlockBitmaps, setBits } from './block-bitmaps.js';
 import type { DynamicHeader } from './dynamic-header.js';
 import { encodeDynamicHeader } from './dynamic-header.js';
+import type { VhdFooter } from './footer.js';
 import { encodeFooter, FOOTER_SIZE } from './footer.js';
 import { VhdDisk } from './vhd-disk.js';
 import type { VhdContents } from './vhd-file.js';
@@ -184,6 +185,13 @@ export class SparseVhdDisk extends VhdDisk {
     await super.finish();
   }
 
+  protected async writeFooters(footer: VhdFooter): Promise<void> {
+    const bytes = encodeFooter(footer);
+    await this.file.write(bytes, this.#end);
+    this.#footerIsDamaged = false;
+    await this.file.write(bytes, 0);
+  }
+
   protected async grow(virtualSize: number): Promise<void> {
     if (this.type === 'differencing') {
       throw new VhdError('VHD_INVALID_ARGUMENT', `${this.file.path}: a differencing VHD cannot be resized.`, {
@@ -203,9 +211,7 @@ export class SparseVhdDisk extends VhdDisk {
         );
         this.#table = table;
       }
-      const bytes = encodeFooter(footer);
-      await this.file.write(bytes, this.#end);
-      await this.file.write(bytes, 0);
+      await this.writeFooters(footer);
       await this.file.sync();
       this.footer = footer;
     });

@@ -50,6 +50,17 @@ export abstract class VhdDisk extends FileDisk {
     return { ...this.footer, currentSize: virtualSize, geometry: chsGeometry(virtualSize) };
   }
 
+  /** Changes what children must name as their parent, before anything else is changed. */
+  async identify(uniqueId: string): Promise<void> {
+    const footer = { ...this.footer, uniqueId };
+    await this.writeFooters(footer);
+    await this.file.sync();
+    this.footer = footer;
+  }
+
+  /** Puts a footer into its places. A reader believes the one at the end, which is written first. */
+  protected abstract writeFooters(footer: VhdFooter): Promise<void>;
+
   protected flushFile(): Promise<void> {
     return this.file.sync();
   }

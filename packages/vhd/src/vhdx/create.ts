@@ -19,7 +19,8 @@ import { PAYLOAD } from './block-table.js';
 import { encodeHeader, HEADER_OFFSETS } from './header.js';
 import type { VhdxMetadata } from './metadata.js';
 import { encodeMetadata } from './metadata.js';
-import type { ParentLocator } from './parent-locator.js';
+import type { ParentLocator, VhdxParentLocators } from './parent-locator.js';
+import { locatorOf } from './parent-locator.js';
 import { BAT_REGION, encodeRegionTable, METADATA_REGION, REGION_TABLE_OFFSETS } from './region-table.js';
 import { readVhdx, VHDX_SIGNATURE } from './vhdx-file.js';
 
@@ -34,16 +35,6 @@ export const NEW_VHDX_LAYOUT = {
   metadataLength: MIB,
   batOffset: 3 * MIB,
 } as const;
-
-/** Paths to the parent as they are to be stored: Windows paths as a rule. */
-export interface VhdxParentLocators {
-  /** From the child's folder, for example `..\_base\image.vhdx`. */
-  readonly relativePath?: string;
-  /** For example `C:\OpenStack\Instances\_base\image.vhdx`. */
-  readonly absoluteWin32Path?: string;
-  /** With the volume's GUID: `\\?\Volume{...}\path`. */
-  readonly volumePath?: string;
-}
 
 export interface CreateVhdxOptions {
   readonly path: string;
@@ -99,17 +90,10 @@ async function readParent(options: CreateVhdxOptions): Promise<ParentFacts | und
     throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs a parent, and no other has one.');
   }
   if (options.parent === undefined) return undefined;
-  const { relativePath, absoluteWin32Path, volumePath } = options.parent.locators;
-  if (relativePath === undefined && absoluteWin32Path === undefined && volumePath === undefined) {
-    throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
-  }
   const file = await openFile(options.parent.path, 'read');
   try {
     const { current, metadata } = await readVhdx(file, 'view');
-    const locator = new Map([['parent_linkage', `{${current.header.dataWriteGuid.toLowerCase()}}`]]);
-    if (relativePath !== undefined) locator.set('relative_path', relativePath);
-    if (volumePath !== undefined) locator.set('volume_path', volumePath);
-    if (absoluteWin32Path !== undefined) locator.set('absolute_win32_path', absoluteWin32Path);
+    const locator = locatorOf([current.header.dataWriteGuid], options.parent.locators);
     return { metadata, locator };
   } finally {
     await file.close();

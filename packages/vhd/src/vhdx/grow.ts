@@ -7,6 +7,7 @@ import { PAYLOAD } from './block-table.js';
 import { LOG_SECTOR } from './log-entry.js';
 import { encodeVirtualSize } from './metadata.js';
 import type { MetadataWriter, SectorEdit } from './metadata-writer.js';
+import { bytesEdits } from './metadata-writer.js';
 import type { Region } from './region-table.js';
 import { BAT_REGION, encodeRegionTable, REGION_TABLE_OFFSETS } from './region-table.js';
 import type { VhdxContents } from './vhdx-file.js';
@@ -107,16 +108,4 @@ async function allocateBlocks({ writer, table, contents, virtualSize, allocate }
     sectors.add(edit.sectorOffset);
   }
   await writer.commit(edits);
-}
-
-/** Edits that put bytes at any place of the file, sector by sector. */
-function bytesEdits(offset: number, bytes: Buffer): SectorEdit[] {
-  const edits: SectorEdit[] = [];
-  for (let done = 0; done < bytes.length;) {
-    const at = (offset + done) % LOG_SECTOR;
-    const part = bytes.subarray(done, done + LOG_SECTOR - at);
-    edits.push({ sectorOffset: offset + done - at, apply: (sector) => sector.set(part, at) });
-    done += part.length;
-  }
-  return edits;
 }

@@ -242,3 +242,15 @@ export class MetadataWriter implements SectorSource {
 function emptyGeneration(start: number): Generation {
   return { sectors: new Map(), start, bytes: 0 };
 }
+
+/** Edits that put bytes at any place of the file, sector by sector. */
+export function bytesEdits(offset: number, bytes: Buffer): SectorEdit[] {
+  const edits: SectorEdit[] = [];
+  for (let done = 0; done < bytes.length;) {
+    const at = (offset + done) % LOG_SECTOR;
+    const part = bytes.subarray(done, done + LOG_SECTOR - at);
+    edits.push({ sectorOffset: offset + done - at, apply: (sector) => sector.set(part, at) });
+    done += part.length;
+  }
+  return edits;
+}

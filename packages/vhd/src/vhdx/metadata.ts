@@ -8,7 +8,7 @@ import { decodeParentLocator, encodeParentLocator } from './parent-locator.js';
 import type { Region } from './region-table.js';
 
 /** MS-VHDX 2.6: the table takes the first 64 KiB of the region, the items follow. */
-const TABLE_SIZE = 64 * KIB;
+export const METADATA_TABLE_SIZE = 64 * KIB;
 const TABLE_HEADER_SIZE = 32;
 const ENTRY_SIZE = 32;
 const MAX_ENTRIES = 2047;
@@ -43,7 +43,7 @@ const ITEMS = {
   },
   parentLocator: { guid: 'A8D35F2D-B30B-454D-ABF7-D3D84834AB0C', length: undefined, flags: IS_REQUIRED },
 } as const;
-type ItemName = keyof typeof ITEMS;
+export type ItemName = keyof typeof ITEMS;
 const ITEM_NAMES: readonly ItemName[] = [
   'fileParameters',
   'virtualDiskSize',
@@ -84,7 +84,7 @@ export function encodeMetadata(metadata: VhdxMetadata, regionLength: number): Bu
   region.write('metadata', 0, 'latin1');
   const items = encodeItems(metadata);
   region.writeUInt16LE(items.length, 10);
-  let end = TABLE_SIZE;
+  let end = METADATA_TABLE_SIZE;
   items.forEach(([name, bytes], index) => {
     if (end + bytes.length > regionLength) {
       throw new VhdError('VHD_INVALID_ARGUMENT', 'The parent locators are too long for the metadata region.');
@@ -116,7 +116,7 @@ function encodeItems(metadata: VhdxMetadata): (readonly [ItemName, Buffer])[] {
   return items;
 }
 
-function word(value: number): Buffer {
+export function word(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes;
@@ -167,22 +167,15 @@ export async function readMetadata(
 }
 
 async function readItems(file: RandomAccessFile, region: Region): Promise<Map<ItemName, FoundItem>> {
-  const table = await readExact(file, region.offset, TABLE_SIZE, 'the metadata table');
+  const table = await readExact(file, region.offset, METADATA_TABLE_SIZE, 'the metadata table');
   if (table.toString('latin1', 0, 8) !== 'metadata')
     throw corrupt(file.path, region.offset, 'no metadata table here');
   const count = table.readUInt16LE(10);
   if (count > MAX_ENTRIES)
     throw corrupt(file.path, region.offset, `the metadata table claims ${count} entries`);
   const items = new Map<ItemName, FoundItem>();
-  for (let index = 0; index < count; index += 1) {
-    const at = TABLE_HEADER_SIZE + index * ENTRY_SIZE;
+  for (const { at, guid, offset, length, flags } of metadataEntries(table)) {
     const where = region.offset + at;
-    const guid = guidFromBytes(table.subarray(at));
-    const [offset, length, flags] = [
-      table.readUInt32LE(at + 16),
-      table.readUInt32LE(at + 20),
-      table.readUInt32LE(at + 24),
-    ];
     const name = (flags & IS_USER) === 0 ? itemName(guid) : undefined;
     if (name === undefined) {
       if ((flags & IS_REQUIRED) === 0) continue;
@@ -196,7 +189,7 @@ async function readItems(file: RandomAccessFile, region: Region): Promise<Map<It
       );
     }
     const wanted = ITEMS[name].length;
-    if (offset < TABLE_SIZE || length > MAX_ITEM_LENGTH || offset + length > region.length) {
+    if (offset < METADATA_TABLE_SIZE || length > MAX_ITEM_LENGTH || offset + length > region.length) {
       throw corrupt(file.path, where, `the metadata item ${name} lies outside its region`);
     }
     if ((wanted !== undefined && length !== wanted) || items.has(name)) {
@@ -206,6 +199,33 @@ async function readItems(file: RandomAccessFile, region: Region): Promise<Map<It
     items.set(name, { offset: region.offset + offset, bytes });
   }
   return items;
+}
+
+/** An entry of the metadata table as it stands there; `at` is its place in the table, `offset` the item's in the region. */
+export interface MetadataEntry {
+  readonly at: number;
+  readonly guid: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly flags: number;
+}
+
+export function metadataEntries(table: Buffer): readonly MetadataEntry[] {
+  return Array.from({ length: table.readUInt16LE(10) }, (_, index) => {
+    const at = TABLE_HEADER_SIZE + index * ENTRY_SIZE;
+    return {
+      at,
+      guid: guidFromBytes(table.subarray(at)),
+      offset: table.readUInt32LE(at + 16),
+      length: table.readUInt32LE(at + 20),
+      flags: table.readUInt32LE(at + 24),
+    };
+  });
+}
+
+/** The entry of a system item, for whoever changes it. */
+export function isEntryOf(name: ItemName, entry: MetadataEntry): boolean {
+  return (entry.flags & IS_USER) === 0 && entry.guid === ITEMS[name].guid;
 }
 
 function itemName(guid: string): ItemName | undefined {

@@ -11,7 +11,53 @@ const ENTRY_SIZE = 12;
 export type ParentLocator = ReadonlyMap<string, string>;
 
 /** The path keys in the order in which the specification has them tried. */
-export const LOCATOR_PATH_KEYS = ['relative_path', 'volume_path', 'absolute_win32_path'] as const;
+const PATHS = [
+  ['relative_path', 'relativePath'],
+  ['volume_path', 'volumePath'],
+  ['absolute_win32_path', 'absoluteWin32Path'],
+] as const;
+export const LOCATOR_PATH_KEYS = PATHS.map(([key]) => key);
+
+/** Paths to the parent as they are to be stored: Windows paths as a rule. */
+export interface VhdxParentLocators {
+  /** From the child's folder, for example `..\_base\image.vhdx`. */
+  readonly relativePath?: string;
+  /** For example `C:\OpenStack\Instances\_base\image.vhdx`. */
+  readonly absoluteWin32Path?: string;
+  /** With the volume's GUID: `\\?\Volume{...}\path`. */
+  readonly volumePath?: string;
+}
+
+/**
+ * The locator for a parent that has one of the identifiers.
+ * @throws VhdError `VHD_INVALID_ARGUMENT` when there is no path.
+ */
+export function locatorOf(
+  [linkage, linkage2]: readonly [string, string?],
+  paths: VhdxParentLocators,
+): ParentLocator {
+  const locator = new Map([['parent_linkage', `{${linkage.toLowerCase()}}`]]);
+  if (linkage2 !== undefined) locator.set('parent_linkage2', `{${linkage2.toLowerCase()}}`);
+  const withoutPaths = locator.size;
+  for (const [key, field] of PATHS) {
+    const text = paths[field];
+    if (text !== undefined) locator.set(key, text);
+  }
+  if (locator.size === withoutPaths) {
+    throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
+  }
+  return locator;
+}
+
+/** The paths that a locator holds. */
+export function storedPaths(locator: ParentLocator): VhdxParentLocators {
+  return Object.fromEntries(
+    PATHS.flatMap(([key, field]) => {
+      const text = locator.get(key);
+      return text === undefined ? [] : [[field, text]];
+    }),
+  );
+}
 
 export function encodeParentLocator(locator: ParentLocator): Buffer {
   const table = Buffer.alloc(HEADER_SIZE + locator.size * ENTRY_SIZE);

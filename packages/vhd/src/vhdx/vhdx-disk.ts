@@ -175,12 +175,10 @@ export class VhdxDisk extends FileDisk {
   }
 
   /** MS-VHDX 2.2.2: both identifiers change before the first change of the file, so that children and copies tell. */
-  #markWritten(): Promise<void> {
-    this.#marked ??= this.#writer
-      .updateHeader({ fileWriteGuid: newGuid(), dataWriteGuid: newGuid() })
-      .then(() => {
-        this.#isMarked = true;
-      });
+  #markWritten(dataWriteGuid = newGuid()): Promise<void> {
+    this.#marked ??= this.#writer.updateHeader({ fileWriteGuid: newGuid(), dataWriteGuid }).then(() => {
+      this.#isMarked = true;
+    });
     return this.#marked;
   }
 
@@ -347,6 +345,11 @@ export class VhdxDisk extends FileDisk {
       });
       this.#virtualSize = virtualSize;
     });
+  }
+
+  /** Changes what children must name as their parent, before anything else is changed. */
+  identify(dataWriteGuid: string): Promise<void> {
+    return this.#markWritten(dataWriteGuid);
   }
 
   /** What a child of this disk must name as its parent (MS-VHDX 2.2.2, DataWriteGuid). */

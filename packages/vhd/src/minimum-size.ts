@@ -1,4 +1,4 @@
-import type { Disk } from '@nova-hyperv/vhd';
+import type { Disk } from './disk.js';
 
 const MBR_ENTRIES = 446;
 const MBR_SIGNATURE = 0xaa55;
@@ -9,11 +9,12 @@ const MOST_ENTRIES = 1024;
 
 /**
  * The smallest size that keeps what the disk's partition table names: the end of its last partition (with room
- * for a GPT's second copy). A disk without a table that can be read cannot be made smaller. Bytes.
+ * for a GPT's second copy), in bytes. A disk without a table that can be read, and a VHD, cannot be made smaller: the
+ * size that they have.
  */
-export async function smallestSize(disk: Disk): Promise<number> {
+export async function minimumSize(disk: Disk): Promise<number> {
   const sector = disk.logicalSectorSize;
-  if (disk.virtualSize < 3 * sector) return disk.virtualSize;
+  if (disk.format === 'vhd' || disk.virtualSize < 3 * sector) return disk.virtualSize;
   const first = await read(disk, 0, sector);
   if (first.readUInt16LE(510) !== MBR_SIGNATURE) return disk.virtualSize;
   const entries = [0, 1, 2, 3].map((index) =>
