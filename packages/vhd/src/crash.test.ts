@@ -9,12 +9,17 @@ import type { FileOperation } from './test-support/memory-file.js';
 import { MemoryFile } from './test-support/memory-file.js';
 import { Random } from './test-support/random.js';
 import { inTempFolder } from './test-support/temp-folder.js';
+import { SparseVhdDisk } from './vhd/sparse-disk.js';
+import { VhdxDisk } from './vhdx/vhdx-disk.js';
 
 /** More seeds on demand. */
 const SEEDS = Number(process.env['VHD_CRASH_SEEDS'] ?? 1);
 /** What is written and looked at; growing goes far beyond, so that the table of blocks must move. */
 const SIZE = 3 * MIB + 8 * KIB;
 const GROW_AT = 12;
+const SHRINK_AT = 17;
+const COMPACT_AT = 21;
+const STEPS = 26;
 
 /** One thing that was asked of the disk, and which operations on the file fell into its time. */
 interface Asked {
@@ -49,8 +54,10 @@ async function record(kind: DiskKind, folder: string, seed: number): Promise<Rec
   const disk = await openDiskFile(live, besideChild);
   const initial = await readStart(disk);
   const asked: Asked[] = [];
-  for (let count = 0; count < 25; count += 1) {
+  for (let count = 0; count < STEPS; count += 1) {
     if (count === GROW_AT) await grow(kind, disk);
+    if (count === SHRINK_AT && kind.format === 'vhdx') await disk.resize(SIZE + MIB, { force: true });
+    if (count === COMPACT_AT) await compact(disk);
     asked.push({ ...(await askSomething(disk, random)), settledAt: live.operations.length });
   }
   await disk.close();
@@ -62,6 +69,11 @@ async function grow(kind: DiskKind, disk: Disk): Promise<void> {
   else if (kind.type === 'dynamic') await disk.resize(600 * MIB);
 }
 
+async function compact(disk: Disk): Promise<void> {
+  if (!(disk instanceof VhdxDisk || disk instanceof SparseVhdDisk)) throw new Error('a fixed disk');
+  await disk.compact({});
+}
+
 async function readStart(disk: Disk): Promise<Buffer> {
   const bytes = Buffer.alloc(SIZE);
   await disk.read(bytes, 0);
@@ -69,10 +81,12 @@ async function readStart(disk: Disk): Promise<Buffer> {
 }
 
 async function askSomething(disk: Disk, random: Random): Promise<Omit<Asked, 'settledAt'>> {
-  if (random.below(5) === 0) {
+  const what = random.below(10);
+  if (what < 3) {
     await disk.flush();
     return { writes: [], isFlush: true };
   }
+  if (what < 6) return { writes: [await giveUp(disk, random, what < 5)], isFlush: false };
   const slots = 1 + random.below(6);
   const length = 512 * (1 + random.below(random.below(4) === 0 ? 1500 : 40)) - random.below(2) * 77;
   const first = random.below(Math.max(1, SIZE - slots * length));
@@ -82,6 +96,17 @@ async function askSomething(disk: Disk, random: Random): Promise<Omit<Asked, 'se
   })).filter(({ offset, bytes }) => offset + bytes.length <= SIZE);
   await Promise.all(writes.map(({ offset, bytes }) => disk.write(bytes, offset)));
   return { writes, isFlush: false };
+}
+
+/** A whole block or two are zeroed or discarded; what they read as then is what they were written with. */
+async function giveUp(disk: Disk, random: Random, isZeroed: boolean): Promise<Asked['writes'][number]> {
+  const offset = disk.blockSize * random.below(Math.floor(SIZE / disk.blockSize));
+  const length = Math.min(SIZE - offset, disk.blockSize * (1 + random.below(2)));
+  if (isZeroed) await disk.writeZeroes(offset, length);
+  else await disk.discard(offset, length);
+  const bytes = Buffer.alloc(length);
+  await disk.read(bytes, offset);
+  return { offset, bytes };
 }
 
 async function contentOf(file: MemoryFile): Promise<Buffer> {

@@ -1,9 +1,14 @@
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KIB, MIB } from './bytes/integers.js';
+import { compactDisk } from './compact.js';
+import { convertDisk } from './convert.js';
 import type { Disk } from './disk.js';
+import { mergeDisk } from './merge.js';
 import { openDisk } from './open.js';
+import { setParent } from './set-parent.js';
 import { flattenedExtents } from './segments.js';
 import { besideChild, createKind, DISK_KINDS, readAll } from './test-support/disk-kinds.js';
 import type { DiskKind } from './test-support/disk-kinds.js';
@@ -21,8 +26,10 @@ type Step =
     }
   | { readonly do: 'zero'; readonly at: number; readonly length: number }
   | { readonly do: 'together'; readonly count: number; readonly seed: number }
-  | { readonly do: 'flush' | 'reopen' | 'child' }
-  | { readonly do: 'grow'; readonly sectors: number };
+  | { readonly do: 'discard'; readonly at: number; readonly length: number }
+  | { readonly do: 'flush' | 'reopen' | 'child' | 'compact' | 'merge' | 'reconnect' }
+  | { readonly do: 'convert'; readonly format: 'vhd' | 'vhdx' }
+  | { readonly do: 'grow' | 'shrink'; readonly sectors: number };
 
 const place = fc.integer({ min: 0, max: 999_999 });
 const length = fc.oneof(
@@ -30,6 +37,7 @@ const length = fc.oneof(
   fc.integer({ min: 1, max: 3 * MIB }),
   fc.constant(MIB),
 );
+const longLength = fc.oneof(length, fc.constant(6 * MIB));
 const seed = fc.integer({ min: 1, max: 1e9 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -42,7 +50,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       aligned: fc.boolean(),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('zero' as const), at: place, length }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom('zero', 'discard'), at: place, length: longLength }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -52,28 +63,35 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'reopen' as const, 'child' as const) }),
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('flush', 'reopen', 'child', 'compact', 'merge', 'reconnect'),
+    }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('convert'), format: fc.constantFrom('vhd', 'vhdx') }) },
   {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('grow' as const), sectors: fc.integer({ min: 1, max: 400 }) }),
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('grow', 'shrink'),
+      sectors: fc.integer({ min: 1, max: 400 }),
+    }),
   },
 );
 
 /** A disk and what it should hold. */
 class Pair {
-  readonly #kind: DiskKind;
+  #kind: DiskKind;
   readonly #folder: string;
-  #file: string;
-  #children = 0;
+  /** From the base to the disk itself. */
+  #files: string[];
+  #made = 0;
   #disk: Disk;
   model: Buffer;
 
   constructor(kind: DiskKind, folder: string, file: string, disk: Disk) {
     this.#kind = kind;
     this.#folder = folder;
-    this.#file = file;
+    this.#files = [file];
     this.#disk = disk;
     this.model = Buffer.alloc(disk.virtualSize);
   }
@@ -94,19 +112,109 @@ class Pair {
       case 'together':
         await this.#writeTogether(one.count, new Random(one.seed));
         break;
+      case 'discard':
+        await this.#discard(...this.#range(one.at, one.length, false));
+        break;
       case 'flush':
         await this.#disk.flush();
         break;
       case 'reopen':
-        await this.#disk.close();
-        this.#disk = await openDisk(this.#file, besideChild);
+        await this.#whileClosed(() => Promise.resolve());
         break;
       case 'child':
         await this.#addChild();
         break;
-      case 'grow':
-        await this.#grow(one.sectors * this.#kind.sectorSize * 13);
+      case 'compact':
+        await this.#compact();
+        break;
+      case 'merge':
+        await this.#merge();
+        break;
+      case 'reconnect':
+        await this.#reconnect();
+        break;
+      case 'convert':
+        await this.#convert(one.format);
+        break;
+      default:
+        await this.#resize((one.do === 'grow' ? 13 : -7) * one.sectors * this.#kind.sectorSize);
     }
+  }
+
+  get #file(): string {
+    return this.#files.at(-1) ?? '';
+  }
+
+  async #whileClosed(work: () => Promise<unknown>): Promise<void> {
+    await this.#disk.close();
+    await work();
+    this.#disk = await openDisk(this.#file, besideChild);
+  }
+
+  /** What is discarded may be zeros or what it was; which, is settled from then on. */
+  async #discard(offset: number, count: number): Promise<void> {
+    await this.#disk.discard(offset, count);
+    const actual = Buffer.alloc(count);
+    await this.#disk.read(actual, offset);
+    const before = this.model.subarray(offset, offset + count);
+    expect(actual.every((byte, index) => byte === 0 || byte === before[index])).toBe(true);
+    actual.copy(this.model, offset);
+  }
+
+  async #compact(): Promise<void> {
+    if (this.#disk.type === 'fixed') return;
+    await this.#whileClosed(async () => {
+      const { before, after } = await compactDisk(this.#file);
+      expect(after).toBeLessThanOrEqual(before);
+      expect((await compactDisk(this.#file)).after).toBe(after);
+    });
+  }
+
+  async #merge(): Promise<void> {
+    const into = this.#files[Math.max(0, this.#files.length - 3)];
+    const size = this.model.length;
+    if (this.#files.length === 1 || into === undefined) return;
+    await this.#whileClosed(async () => {
+      await mergeDisk({ path: this.#file, ...besideChild }, { into, removeMerged: true });
+      this.#files = this.#files.slice(0, this.#files.indexOf(into) + 1);
+    });
+    const actual = await readAll(this.#disk);
+    expect(actual.subarray(0, size).equals(this.model)).toBe(true);
+    // A parent that was larger than its child keeps its size, and what is there.
+    this.model = actual;
+  }
+
+  /** The parent gets another name. */
+  async #reconnect(): Promise<void> {
+    const parent = this.#files.at(-2);
+    if (parent === undefined) return;
+    await this.#whileClosed(async () => {
+      const moved = this.#newName();
+      await rename(parent, moved);
+      this.#files[this.#files.length - 2] = moved;
+      await setParent(this.#file, moved);
+    });
+  }
+
+  async #convert(format: 'vhd' | 'vhdx'): Promise<void> {
+    if (this.#files.length > 1 || this.#kind.type === 'differencing' || this.model.length % 4096 !== 0)
+      return;
+    const kind = DISK_KINDS.find((each) => each.format === format && each.type === this.#kind.type);
+    if (kind === undefined) return;
+    await this.#whileClosed(async () => {
+      const converted = this.#newName();
+      const { blockSize, type } = kind;
+      if (type === 'differencing') return;
+      const form = { format, type, ...(blockSize === 0 ? {} : { blockSize }) };
+      await convertDisk({ path: this.#file }, { path: converted, ...form });
+      this.#files = [converted];
+      this.#kind = kind;
+    });
+  }
+
+  #newName(): string {
+    this.#made += 1;
+    return path.join(this.#folder, `made${this.#made}.disk`);
   }
 
   #range(at: number, wanted: number, aligned: boolean): [number, number] {
@@ -133,19 +241,22 @@ class Pair {
   }
 
   async #addChild(): Promise<void> {
-    if (this.#kind.type !== 'differencing' || this.#children > 3) return;
-    await this.#disk.close();
-    this.#children += 1;
-    const child = path.join(this.#folder, `child${this.#children}.disk`);
-    await createKind(this.#kind, child, 0, this.#file);
-    this.#file = child;
-    this.#disk = await openDisk(child, besideChild);
+    if (this.#kind.type !== 'differencing' || this.#files.length > 4) return;
+    await this.#whileClosed(async () => {
+      const child = this.#newName();
+      await createKind(this.#kind, child, 0, this.#file);
+      this.#files.push(child);
+    });
   }
 
-  async #grow(bytes: number): Promise<void> {
-    if (this.#kind.format === 'vhd' && this.#disk.type === 'differencing') return;
-    await this.#disk.resize(this.model.length + bytes);
-    this.model = Buffer.concat([this.model, Buffer.alloc(bytes)]);
+  async #resize(bytes: number): Promise<void> {
+    const size = this.model.length + bytes;
+    const isDifferencing = this.#disk.type === 'differencing';
+    if (size < 64 * 1024 || (this.#kind.format === 'vhd' && (isDifferencing || bytes < 0))) return;
+    if (bytes < 0)
+      await expect(this.#disk.resize(size)).rejects.toMatchObject({ code: 'VHD_INVALID_ARGUMENT' });
+    await this.#disk.resize(size, { force: true });
+    this.model = Buffer.concat([this.model.subarray(0, size), Buffer.alloc(Math.max(0, bytes))]);
   }
 
   async check(): Promise<void> {

@@ -3,13 +3,11 @@ import { VhdError } from './errors.js';
 import { Mutex } from './io/locks.js';
 import type { RandomAccessFile } from './io/random-access-file.js';
 import { corrupt } from './io/random-access-file.js';
+import { ZEROS } from './io/zeros.js';
 import { minimumSize } from './minimum-size.js';
 import type { Segment } from './segments.js';
 import { readSegments, SegmentList } from './segments.js';
-import { MIB } from './bytes/integers.js';
-
-/** Zeros are written from one shared array, in pieces of its size. */
-const ZEROS = new Uint8Array(MIB);
+import { piecesOf } from './transfer.js';
 
 /**
  * What all disks that live in a file share: checks of range and state, reading by segments, zeroing. A format says
@@ -74,27 +72,27 @@ export abstract class FileDisk implements Disk {
   async writeZeroes(offset: number, length: number): Promise<void> {
     this.checkWritable();
     this.checkRange(offset, length);
-    if (length === 0) return;
+    if (length > 0) await this.zeroRange(offset, length);
+  }
+
+  /** Makes a range that is not empty read as zeros. */
+  protected async zeroRange(offset: number, length: number): Promise<void> {
     for (const segment of await this.segments(offset, length)) {
-      if (segment.kind !== 'zero') await this.zeroSegment(segment);
+      if (segment.kind === 'zero') continue;
+      for (const piece of piecesOf(segment.offset, segment.length)) {
+        await this.writeRange(ZEROS.subarray(0, piece.length), piece.offset);
+      }
     }
   }
 
-  /** Makes a segment that does not read as zeros for sure do so. */
-  protected async zeroSegment(segment: Segment): Promise<void> {
-    await this.writeZeroBytes(segment.offset, segment.length);
-  }
-
-  protected async writeZeroBytes(offset: number, length: number): Promise<void> {
-    for (let done = 0; done < length; done += ZEROS.length) {
-      await this.writeRange(ZEROS.subarray(0, Math.min(ZEROS.length, length - done)), offset + done);
-    }
-  }
-
-  /** Space is given back by compacting, not block by block: the bytes stay as they are. */
-  discard(offset: number, length: number): Promise<void> {
+  async discard(offset: number, length: number): Promise<void> {
     this.checkWritable();
     this.checkRange(offset, length);
+    if (length > 0) await this.discardRange(offset, length);
+  }
+
+  /** A form that cannot give space back keeps the bytes. */
+  protected discardRange(_offset: number, _length: number): Promise<void> {
     return Promise.resolve();
   }
 

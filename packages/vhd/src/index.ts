@@ -1,6 +1,10 @@
 export * from './disk.js';
 export * from './errors.js';
 export { checkWhole } from './check-whole.js';
+export type { DiskChanges } from './change-disk.js';
+export { changeDisk } from './change-disk.js';
+export type { CompactOptions } from './compact.js';
+export { compactDisk } from './compact.js';
 export type { ConvertSource, ConvertTarget } from './convert.js';
 export { convertDisk } from './convert.js';
 export { copyDisk } from './copy.js';

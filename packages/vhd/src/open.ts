@@ -12,7 +12,10 @@ import { openVhdx } from './vhdx/open.js';
 const MAX_CHAIN = 128;
 
 /** How a child gets its parent: from the paths in its locators and the identifiers that the parent may have. */
-export type OpenParent = (paths: readonly string[], identifiers: readonly string[]) => Promise<Disk>;
+export type OpenParent = (
+  paths: readonly string[],
+  identifiers: readonly string[],
+) => Promise<Disk | undefined>;
 
 /**
  * Opens a VHD or VHDX, with its parents (read-only) when it is a differencing disk. Close it to leave the file clean;
@@ -29,7 +32,20 @@ export async function openDiskFile(file: RandomAccessFile, options: OpenOptions 
   return openLink(file, options, 0);
 }
 
-async function openLink(file: RandomAccessFile, options: OpenOptions, depth: number): Promise<Disk> {
+/**
+ * {@link openDiskFile} for work on the file itself. What would be read from a parent reads as zeros: such a disk is not
+ * for its data.
+ */
+export async function openWithoutParents(file: RandomAccessFile): Promise<Disk> {
+  return openLink(file, {}, 0, () => Promise.resolve(undefined));
+}
+
+async function openLink(
+  file: RandomAccessFile,
+  options: OpenOptions,
+  depth: number,
+  openWithout?: OpenParent,
+): Promise<Disk> {
   try {
     if (depth >= MAX_CHAIN) {
       throw new VhdError(
@@ -41,10 +57,11 @@ async function openLink(file: RandomAccessFile, options: OpenOptions, depth: num
       );
     }
     const { format } = await recognise(file);
-    const openNext: OpenParent = (paths, identifiers) =>
+    const openWith: OpenParent = (paths, identifiers) =>
       openParent(file.path, paths, identifiers, options.resolveParent, (parentFile) =>
         openLink(parentFile, { ...options, readOnly: true }, depth + 1),
       );
+    const openNext = openWithout ?? openWith;
     const readOnly = options.readOnly ?? false;
     if (format === 'vhdx') return await openVhdx(file, options, openNext);
     if (format === 'vhd') return await openVhd(file, readOnly, openNext);

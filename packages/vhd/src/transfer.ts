@@ -1,12 +1,12 @@
 import { MIB } from './bytes/integers.js';
 import { VhdError } from './errors.js';
+import { isZero } from './io/zeros.js';
 
 /** Bytes moved at once by one worker, and how many work at the same time: 4 MiB of memory, whatever is copied. */
 export const PIECE_SIZE = MIB;
 const WORKERS = 4;
 /** Zeros are looked for in units of this size. */
 const ZERO_UNIT = 64 * 1024;
-const ZEROS = Buffer.alloc(PIECE_SIZE);
 
 export interface TransferOptions {
   /** Stops the work with `VHD_ABORTED`; a new file is removed, a file that is changed in place stays valid. */
@@ -26,6 +26,9 @@ export interface Piece {
   readonly offset: number;
   readonly length: number;
 }
+
+/** For `checkAborted`, of a file that is made shorter in place. */
+export const COMPACTED_SO_FAR = 'what was compacted so far stays';
 
 /** @param kept what became of the work. */
 export function checkAborted(signal: AbortSignal | undefined, kept = 'nothing of it was kept'): void {
@@ -89,15 +92,15 @@ async function* toAsync<P>(pieces: AsyncIterable<P> | Iterable<P>): AsyncGenerat
 
 /** The parts of a buffer that are not zeros, in units of 64 KiB, neighbours joined. */
 export function* nonZeroParts(buffer: Buffer): Generator<Piece> {
-  if (buffer.equals(ZEROS.subarray(0, buffer.length))) return;
+  if (isZero(buffer)) return;
   let start: number | undefined;
   for (let at = 0; at < buffer.length; at += ZERO_UNIT) {
     const unit = buffer.subarray(at, at + ZERO_UNIT);
-    const isZero = unit.equals(ZEROS.subarray(0, unit.length));
-    if (isZero && start !== undefined) {
+    const isEmpty = isZero(unit);
+    if (isEmpty && start !== undefined) {
       yield { offset: start, length: at - start };
       start = undefined;
-    } else if (!isZero) start ??= at;
+    } else if (!isEmpty) start ??= at;
   }
   if (start !== undefined) yield { offset: start, length: buffer.length - start };
 }

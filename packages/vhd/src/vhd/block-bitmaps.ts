@@ -35,6 +35,12 @@ export class BlockBitmaps {
     this.#full.add(block);
   }
 
+  /** The block is no more, or elsewhere. */
+  forget(block: number): void {
+    this.#held.delete(block);
+    this.#full.delete(block);
+  }
+
   /** Reads the bitmap and notes whether it is full. `offset` is the block's place in the file. */
   async load(block: number, offset: number): Promise<Buffer> {
     const held = this.#held.get(block);

@@ -1,31 +1,39 @@
 import { roundDown, roundUp } from '../bytes/integers.js';
 import type { Disk } from '../disk.js';
 import { VhdError } from '../errors.js';
+import { FreeList } from '../io/free-list.js';
 import { KeyedLocks, Mutex } from '../io/locks.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
-import { corrupt, readExact } from '../io/random-access-file.js';
+import { ReadTracker } from '../io/read-tracker.js';
+import { writeZeros } from '../io/zeros.js';
 import type { Segment } from '../segments.js';
 import { SegmentList } from '../segments.js';
+import type { TransferOptions } from '../transfer.js';
 import { BlockBitmaps, setBits } from './block-bitmaps.js';
+import { compactSparse } from './compact.js';
 import type { DynamicHeader } from './dynamic-header.js';
 import { encodeDynamicHeader } from './dynamic-header.js';
 import type { VhdFooter } from './footer.js';
 import { encodeFooter, FOOTER_SIZE } from './footer.js';
+import { SparseTable } from './sparse-table.js';
 import { VhdDisk } from './vhd-disk.js';
 import type { VhdContents } from './vhd-file.js';
 
 const SECTOR = 512;
 const WHOLE_DISK = -1;
-const UNUSED_BLOCK = 0xffffffff;
 
 /** Bytes of the bitmap in front of each block: whole sectors. */
 function blockBitmapSize(blockSize: number): number {
   return roundUp(blockSize / SECTOR / 8, SECTOR);
 }
 
-/** Reads the block allocation table: the whole of it, 16 MiB for 2 TiB in the smallest usual blocks. */
-export function readTable(file: RandomAccessFile, header: DynamicHeader, blocks: number): Promise<Buffer> {
-  return readExact(file, header.tableOffset, blocks * 4, 'the block allocation table');
+/** Reads the block allocation table. */
+export function readTable(
+  file: RandomAccessFile,
+  header: DynamicHeader,
+  blocks: number,
+): Promise<SparseTable> {
+  return SparseTable.read(file, header, blocks, blockBitmapSize(header.blockSize) + header.blockSize);
 }
 
 /**
@@ -39,8 +47,11 @@ export class SparseVhdDisk extends VhdDisk {
   readonly #locks = new KeyedLocks();
   readonly #allocating = new Mutex();
   #header: DynamicHeader;
-  /** Big-endian sector numbers, as in the file. */
-  #table: Buffer;
+  #table: SparseTable;
+  readonly #reads = new ReadTracker();
+  /** Places of blocks that were given up: at once, and those that may be used again. */
+  readonly #released = new FreeList();
+  readonly #free = new FreeList();
   /** Where the footer stands, and the next block goes. */
   #end: number;
   #footerIsDamaged: boolean;
@@ -49,7 +60,7 @@ export class SparseVhdDisk extends VhdDisk {
   constructor(
     file: RandomAccessFile,
     contents: VhdContents & { readonly header: DynamicHeader },
-    table: Buffer,
+    table: SparseTable,
     readOnly: boolean,
     parent?: Disk,
   ) {
@@ -63,19 +74,8 @@ export class SparseVhdDisk extends VhdDisk {
     this.#footerIsDamaged = contents.footerIsDamaged;
   }
 
-  /** The block's place in the file (of its bitmap; the data follow); undefined when it is not there. */
   #place(block: number): number | undefined {
-    const sector = this.#table.readUInt32BE(block * 4);
-    if (sector === UNUSED_BLOCK) return undefined;
-    const offset = sector * SECTOR;
-    if (offset + this.#bitmapSize + this.blockSize > roundUp(this.#end, SECTOR)) {
-      throw corrupt(
-        this.file.path,
-        this.#header.tableOffset + block * 4,
-        `block ${block} is said to lie at ${offset}`,
-      );
-    }
-    return offset;
+    return this.#table.place(block, this.#end);
   }
 
   protected async segments(offset: number, length: number): Promise<readonly Segment[]> {
@@ -161,23 +161,109 @@ export class SparseVhdDisk extends VhdDisk {
   }
 
   async #allocate(block: number, from: number, bytes: Uint8Array): Promise<void> {
+    const reused = this.#free.take(this.#bitmapSize + this.blockSize);
+    const place = reused ?? (await this.#append());
+    const data = place + this.#bitmapSize;
+    const to = from + bytes.length;
+    const bits = Buffer.alloc(this.#bitmapSize);
+    // The rest of a dynamic disk's new block reads as zeros, so all of it may count as there.
+    if (this.type === 'dynamic') bits.fill(0xff);
+    else setBits(bits, from / SECTOR, bytes.length / SECTOR);
+    if (reused !== undefined) {
+      await writeZeros(this.file, data, from);
+      await writeZeros(this.file, data + to, this.blockSize - to);
+    }
+    await this.file.write(bits, place);
+    await this.file.write(bytes, data + from);
+    await this.#table.set(block, place);
+    this.#bitmaps.hold(block, bits);
+  }
+
+  /** Room behind the last block, with the footer behind that. */
+  async #append(): Promise<number> {
     // Data at a multiple of 4 KiB costs nothing and spares the host's disk half-written sectors.
     const place = roundUp(roundUp(this.#end, SECTOR) + this.#bitmapSize, 4096) - this.#bitmapSize;
     const end = place + this.#bitmapSize + this.blockSize;
     await this.file.write(this.footerBytes(), end);
     this.#footerIsDamaged = false;
     this.#end = end;
-    const bits = Buffer.alloc(this.#bitmapSize);
-    // The rest of a dynamic disk's new block reads as zeros, so all of it may count as there.
-    if (this.type === 'dynamic') bits.fill(0xff);
-    else setBits(bits, from / SECTOR, bytes.length / SECTOR);
-    await this.file.write(bits, place);
-    await this.file.write(bytes, place + this.#bitmapSize + from);
-    const entry = Buffer.alloc(4);
-    entry.writeUInt32BE(place / SECTOR);
-    await this.file.write(entry, this.#header.tableOffset + block * 4);
-    this.#bitmaps.hold(block, bits);
-    entry.copy(this.#table, block * 4);
+    return place;
+  }
+
+  /** Whole blocks of a dynamic disk are given up; over a parent there is no way to say that they are zeros. */
+  protected override async zeroRange(offset: number, length: number): Promise<void> {
+    if (this.type === 'differencing') return super.zeroRange(offset, length);
+    await this.#overBlocks(offset, length, (at, count) => super.zeroRange(at, count));
+  }
+
+  protected override async discardRange(offset: number, length: number): Promise<void> {
+    if (this.type === 'differencing') return;
+    await this.#overBlocks(offset, length, () => Promise.resolve());
+  }
+
+  async #overBlocks(
+    offset: number,
+    length: number,
+    part: (offset: number, length: number) => Promise<void>,
+  ): Promise<void> {
+    const end = offset + length;
+    for (let at = offset; at < end;) {
+      const block = Math.floor(at / this.blockSize);
+      const next = Math.min(end, (block + 1) * this.blockSize);
+      const isWhole = next - at === Math.min(this.blockSize, this.virtualSize - block * this.blockSize);
+      if (!isWhole) await part(at, next - at);
+      else if (this.#place(block) !== undefined) await this.#giveUp(block);
+      at = next;
+    }
+  }
+
+  async #giveUp(block: number): Promise<void> {
+    await this.#locks.shared(WHOLE_DISK, () =>
+      this.#locks.exclusive(block, async () => {
+        const place = this.#place(block);
+        if (place === undefined) return;
+        await this.#table.clear(block);
+        this.#bitmaps.forget(block);
+        this.#released.add({ offset: place, length: this.#bitmapSize + this.blockSize });
+      }),
+    );
+  }
+
+  override async read(target: Uint8Array, offset: number): Promise<void> {
+    const epoch = this.#reads.enter();
+    try {
+      await super.read(target, offset);
+    } finally {
+      this.#reads.leave(epoch);
+    }
+  }
+
+  protected override async flushFile(): Promise<void> {
+    const released = this.#released.takeAll();
+    await super.flushFile();
+    if (released.length > 0) await this.#reads.drained();
+    for (const space of released) this.#free.add(space);
+  }
+
+  /** {@link compactSparse}. */
+  async compact(options: TransferOptions): Promise<void> {
+    this.checkWritable();
+    await this.#locks.exclusive(WHOLE_DISK, async () => {
+      await this.#reads.drained();
+      if (this.#footerIsDamaged) await this.writeFooters(this.footer);
+      this.#released.takeAll();
+      this.#free.takeAll();
+      this.#end = await compactSparse({
+        file: this.file,
+        footer: this.footer,
+        header: this.#header,
+        table: this.#table,
+        bitmaps: this.#bitmaps,
+        bitmapSize: this.#bitmapSize,
+        end: this.#end,
+        options,
+      });
+    });
   }
 
   protected override async finish(): Promise<void> {
@@ -203,12 +289,9 @@ export class SparseVhdDisk extends VhdDisk {
       const blocks = Math.ceil(virtualSize / this.blockSize);
       if (blocks > this.#header.tableEntries) await this.#moveTable(blocks);
       else {
-        const table = Buffer.alloc(blocks * 4, 0xff);
-        this.#table.copy(table);
-        await this.file.write(
-          table.subarray(this.#table.length),
-          this.#header.tableOffset + this.#table.length,
-        );
+        const { table, bytes } = this.#table.grown(blocks);
+        const old = this.#table.blocks * 4;
+        await this.file.write(bytes.subarray(old), this.#header.tableOffset + old);
         this.#table = table;
       }
       await this.writeFooters(footer);
@@ -220,17 +303,17 @@ export class SparseVhdDisk extends VhdDisk {
   /** Writes a larger table behind the last block, the footer behind that, then points the header to it. */
   async #moveTable(blocks: number): Promise<void> {
     const tableOffset = roundUp(this.#end, SECTOR);
-    const table = Buffer.alloc(roundUp(blocks * 4, SECTOR), 0xff);
-    this.#table.copy(table);
-    const end = tableOffset + table.length;
+    const { table, bytes } = this.#table.grown(blocks, tableOffset);
+    const end = tableOffset + roundUp(bytes.length, SECTOR);
     await this.file.write(this.footerBytes(), end);
-    await this.file.write(table, tableOffset);
+    await this.file.write(Buffer.alloc(end - tableOffset, 0xff), tableOffset);
+    await this.file.write(bytes, tableOffset);
     await this.file.sync();
     this.#end = end;
     const header = { ...this.#header, tableOffset, tableEntries: blocks };
     await this.file.write(encodeDynamicHeader(header), this.footer.dataOffset ?? FOOTER_SIZE);
     await this.file.sync();
     this.#header = header;
-    this.#table = table.subarray(0, blocks * 4);
+    this.#table = table;
   }
 }

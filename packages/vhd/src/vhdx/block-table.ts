@@ -23,6 +23,11 @@ export interface BatEntry {
   readonly fileOffset: number;
 }
 
+/** Whether the block has a place in the file. */
+export function hasSpace(entry: BatEntry): boolean {
+  return entry.state === PAYLOAD.fullyPresent || entry.state === PAYLOAD.partiallyPresent;
+}
+
 /** Looks up entries of the block allocation table, and makes the edits that change them. */
 export class BlockTable {
   readonly #source: SectorSource;
@@ -56,7 +61,7 @@ export class BlockTable {
 
   #checkedPayload(entry: BatEntry, place: number, fileSize: number): BatEntry {
     const { state } = entry;
-    if (state === PAYLOAD.fullyPresent || state === PAYLOAD.partiallyPresent) {
+    if (hasSpace(entry)) {
       this.#checkPlace(entry, this.#blockSize, place, fileSize);
     } else if (state > PAYLOAD.unmapped) {
       throw corrupt(this.#path, place, `a block has the state ${state}, which does not exist`);
@@ -94,6 +99,10 @@ export class BlockTable {
 
   bitmapEdit(chunk: number, fileOffset: number): SectorEdit {
     return this.#edit(bitmapIndex(chunk, this.#ratio), { state: BITMAP_PRESENT, fileOffset });
+  }
+
+  bitmapRemoval(chunk: number): SectorEdit {
+    return this.#edit(bitmapIndex(chunk, this.#ratio), { state: 0, fileOffset: 0 });
   }
 
   #edit(index: number, entry: BatEntry): SectorEdit {

@@ -20,7 +20,7 @@ import { encodeHeader, HEADER_OFFSETS } from './header.js';
 import type { VhdxMetadata } from './metadata.js';
 import { encodeMetadata } from './metadata.js';
 import type { ParentLocator, VhdxParentLocators } from './parent-locator.js';
-import { locatorOf } from './parent-locator.js';
+import { locatorOf, requirePaths } from './parent-locator.js';
 import { BAT_REGION, encodeRegionTable, METADATA_REGION, REGION_TABLE_OFFSETS } from './region-table.js';
 import { readVhdx, VHDX_SIGNATURE } from './vhdx-file.js';
 
@@ -90,6 +90,7 @@ async function readParent(options: CreateVhdxOptions): Promise<ParentFacts | und
     throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs a parent, and no other has one.');
   }
   if (options.parent === undefined) return undefined;
+  requirePaths(options.parent.locators);
   const file = await openFile(options.parent.path, 'read');
   try {
     const { current, metadata } = await readVhdx(file, 'view');

@@ -220,14 +220,24 @@ export class MetadataWriter implements SectorSource {
     for (const [offset, bytes] of sectors) await this.#file.write(bytes, offset);
   }
 
-  /** Brings everything into its place and marks the log empty: a clean file. */
+  /** Brings everything into its place and marks the log empty: a clean file. It may be written to afterwards. */
   close(): Promise<void> {
+    return this.#order.run(() => this.#emptyLog());
+  }
+
+  /** {@link close}, and forgets what was read: places of the file may come to mean something else. */
+  restart(): Promise<void> {
     return this.#order.run(async () => {
-      await this.#flushLog();
-      if (this.#header.header.logGuid === ZERO_GUID) return;
-      if (this.#applied.bytes > 0) await this.#flushLog();
-      this.#header = await updateHeaders(this.#file, this.#header, { logGuid: ZERO_GUID });
+      await this.#emptyLog();
+      this.#cache.clear();
     });
+  }
+
+  async #emptyLog(): Promise<void> {
+    await this.#flushLog();
+    if (this.#header.header.logGuid === ZERO_GUID) return;
+    if (this.#applied.bytes > 0) await this.#flushLog();
+    this.#header = await updateHeaders(this.#file, this.#header, { logGuid: ZERO_GUID });
   }
 
   #failure(): VhdError {

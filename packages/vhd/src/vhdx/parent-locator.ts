@@ -38,15 +38,18 @@ export function locatorOf(
 ): ParentLocator {
   const locator = new Map([['parent_linkage', `{${linkage.toLowerCase()}}`]]);
   if (linkage2 !== undefined) locator.set('parent_linkage2', `{${linkage2.toLowerCase()}}`);
-  const withoutPaths = locator.size;
+  requirePaths(paths);
   for (const [key, field] of PATHS) {
     const text = paths[field];
     if (text !== undefined) locator.set(key, text);
   }
-  if (locator.size === withoutPaths) {
-    throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
-  }
   return locator;
+}
+
+/** @throws VhdError `VHD_INVALID_ARGUMENT` when there is no path. */
+export function requirePaths(paths: VhdxParentLocators): void {
+  if (PATHS.some(([, field]) => paths[field] !== undefined)) return;
+  throw new VhdError('VHD_INVALID_ARGUMENT', 'A differencing disk needs at least one path to its parent.');
 }
 
 /** The paths that a locator holds. */

@@ -64,6 +64,13 @@ export class SectorCache implements SectorSource {
     this.put(offset, sector);
   }
 
+  /** Holds nothing any more. */
+  clear(): void {
+    this.#version += 1;
+    this.#young = new Map();
+    this.#old = new Map();
+  }
+
   /** Content of the file changed under the cache's feet (sectors were written in place). */
   touched(): void {
     this.#version += 1;

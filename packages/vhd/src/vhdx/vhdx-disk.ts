@@ -1,24 +1,34 @@
 import { newGuid } from '../bytes/guid.js';
-import { MIB, roundUp } from '../bytes/integers.js';
+import { roundUp } from '../bytes/integers.js';
 import type { Disk, DiskType } from '../disk.js';
-import { VhdError } from '../errors.js';
 import { FileDisk } from '../file-disk.js';
-import { KeyedLocks, Mutex } from '../io/locks.js';
+import { KeyedLocks } from '../io/locks.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
+import { ReadTracker } from '../io/read-tracker.js';
+import { writeZeros, zeroWhereNeeded, ZEROS } from '../io/zeros.js';
 import type { Segment } from '../segments.js';
 import { SegmentList } from '../segments.js';
+import type { TransferOptions } from '../transfer.js';
+import { piecesOf } from '../transfer.js';
 import { BITMAP_BLOCK_SIZE, chunkRatio } from './block-geometry.js';
 import type { BatEntry } from './block-table.js';
-import { BlockTable, PAYLOAD } from './block-table.js';
+import { BlockTable, hasSpace, PAYLOAD } from './block-table.js';
+import type { VhdxParts } from './compact.js';
+import { compactFile } from './compact.js';
+import { FileSpace } from './file-space.js';
 import { planGrowth } from './grow.js';
 import { MAX_VHDX_SIZE } from './metadata.js';
 import type { SectorEdit } from './metadata-writer.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { SectorBitmaps } from './sector-bitmap.js';
+import { shrinkTable } from './shrink.js';
 import type { VhdxContents } from './vhdx-file.js';
 
 /** Key of the lock that resizing holds alone and every write shares. Block numbers are not negative. */
 const WHOLE_DISK = -1;
+
+/** Blocks that are given up at the same time. */
+const BLOCKS_AT_ONCE = 64;
 
 /** The part of a write that falls into one block. `within` is the offset from the block's start. */
 interface BlockWrite {
@@ -44,13 +54,10 @@ export class VhdxDisk extends FileDisk {
   readonly #table: BlockTable;
   readonly #bitmaps: SectorBitmaps;
   readonly #locks = new KeyedLocks();
-  readonly #extending = new Mutex();
+  readonly #space: FileSpace;
+  readonly #reads = new ReadTracker();
   #contents: VhdxContents;
   #virtualSize: number;
-  /** Length of the file as it is. */
-  #fileSize: number;
-  /** Where the next block goes; at most `#extend` away from the file's length. */
-  #nextFree: number;
   #marked: Promise<void> | undefined;
   #isMarked = false;
 
@@ -72,9 +79,8 @@ export class VhdxDisk extends FileDisk {
     this.#virtualSize = metadata.virtualSize;
     this.#ratio = chunkRatio(metadata);
     this.#syncsFirst = metadata.hasParent && options.durability === 'power';
-    this.#fileSize = fileSize;
-    this.#nextFree = roundUp(fileSize, MIB);
-    this.#writer = new MetadataWriter(file, contents.current, () => this.#fileSize);
+    this.#space = new FileSpace(file, fileSize);
+    this.#writer = new MetadataWriter(file, contents.current, () => this.#space.size);
     const { path } = file;
     this.#table = new BlockTable(
       this.#writer,
@@ -98,7 +104,7 @@ export class VhdxDisk extends FileDisk {
       const block = Math.floor(at / this.blockSize);
       const within = at - block * this.blockSize;
       const count = Math.min(end - at, this.blockSize - within);
-      const found = this.#table.payload(block, this.#fileSize);
+      const found = this.#table.payload(block, this.#space.size);
       const entry = found instanceof Promise ? await found : found;
       if (entry.state === PAYLOAD.fullyPresent) list.add('data', at, count, entry.fileOffset + within);
       else if (entry.state === PAYLOAD.partiallyPresent)
@@ -122,7 +128,7 @@ export class VhdxDisk extends FileDisk {
     const sector = this.logicalSectorSize;
     const first = Math.floor((at - start) / sector);
     const last = Math.ceil((at - start + count) / sector);
-    for (const run of await this.#bitmaps.runs(block, first, last - first, this.#fileSize)) {
+    for (const run of await this.#bitmaps.runs(block, first, last - first, this.#space.size)) {
       const from = Math.max(at, start + run.first * sector);
       const to = Math.min(at + count, start + (run.first + run.count) * sector);
       list.add(run.present ? 'data' : 'parent', from, to - from, entry.fileOffset + from - start);
@@ -133,7 +139,7 @@ export class VhdxDisk extends FileDisk {
     const block = Math.floor(offset / this.blockSize);
     const within = offset - block * this.blockSize;
     if (within + length > this.blockSize) return undefined;
-    const entry = this.#table.payload(block, this.#fileSize);
+    const entry = this.#table.payload(block, this.#space.size);
     if (entry instanceof Promise) {
       // The longer way meets the failure again, if it is one.
       entry.catch(() => undefined);
@@ -193,7 +199,7 @@ export class VhdxDisk extends FileDisk {
 
   /** Writes where no block must be allocated and no sector completed from the parent; false = it must. */
   async #writePresent({ block, within, bytes }: BlockWrite): Promise<boolean> {
-    const entry = await this.#table.payload(block, this.#fileSize);
+    const entry = await this.#table.payload(block, this.#space.size);
     if (entry.state === PAYLOAD.fullyPresent) {
       await this.file.write(bytes, entry.fileOffset + within);
       return true;
@@ -202,9 +208,9 @@ export class VhdxDisk extends FileDisk {
     await this.file.write(bytes, entry.fileOffset + within);
     const first = within / this.logicalSectorSize;
     const count = bytes.length / this.logicalSectorSize;
-    const runs = await this.#bitmaps.runs(block, first, count, this.#fileSize);
+    const runs = await this.#bitmaps.runs(block, first, count, this.#space.size);
     if (runs.some((run) => !run.present)) {
-      const bitmapOffset = await this.#table.bitmapBlock(this.#bitmaps.chunkOf(block), this.#fileSize);
+      const bitmapOffset = await this.#table.bitmapBlock(this.#bitmaps.chunkOf(block), this.#space.size);
       if (bitmapOffset === undefined) return false;
       await this.#writer.commit(this.#bitmaps.setEdits(bitmapOffset, block, first, count), this.#syncsFirst);
     }
@@ -218,7 +224,7 @@ export class VhdxDisk extends FileDisk {
   /** The block's lock is held alone. */
   async #writeNew(write: BlockWrite): Promise<void> {
     const { block } = write;
-    const entry = await this.#table.payload(block, this.#fileSize);
+    const entry = await this.#table.payload(block, this.#space.size);
     if (entry.state === PAYLOAD.partiallyPresent) {
       await this.#writePresent(await this.#completeSectors(write));
       return;
@@ -227,10 +233,19 @@ export class VhdxDisk extends FileDisk {
       await this.#writeFirstSectors(await this.#completeSectors(write));
       return;
     }
-    const fileOffset = await this.#allocate(this.blockSize);
+    const { offset: fileOffset, isReused } = await this.#space.allocate(this.blockSize);
+    if (isReused) await this.#zeroAround(fileOffset, write);
     await this.file.write(write.bytes, fileOffset + write.within);
     const edit = this.#table.payloadEdit(block, { state: PAYLOAD.fullyPresent, fileOffset });
-    await this.#writer.commit([edit], this.#syncsFirst && entry.state === PAYLOAD.notPresent);
+    const hidesParent = this.#syncsFirst && entry.state === PAYLOAD.notPresent;
+    await this.#writer.commit([edit], hidesParent || isReused);
+  }
+
+  /** What another block left is nobody's to see. */
+  async #zeroAround(fileOffset: number, { within, bytes }: BlockWrite): Promise<void> {
+    const end = within + bytes.length;
+    await writeZeros(this.file, fileOffset, within);
+    await writeZeros(this.file, fileOffset + end, this.blockSize - end);
   }
 
   #isWholeBlock({ block, within, bytes }: BlockWrite): boolean {
@@ -240,21 +255,21 @@ export class VhdxDisk extends FileDisk {
 
   /** A differencing disk's block that was the parent's alone gets its first sectors. */
   async #writeFirstSectors({ block, within, bytes }: BlockWrite): Promise<void> {
-    const fileOffset = await this.#allocate(this.blockSize);
+    const { offset: fileOffset, isReused } = await this.#space.allocate(this.blockSize);
     await this.file.write(bytes, fileOffset + within);
     const chunk = this.#bitmaps.chunkOf(block);
     const first = within / this.logicalSectorSize;
     const count = bytes.length / this.logicalSectorSize;
     await this.#locks.exclusive(this.#bitmapLock(chunk), async () => {
-      const existing = await this.#table.bitmapBlock(chunk, this.#fileSize);
-      const bitmapOffset = existing ?? (await this.#allocate(BITMAP_BLOCK_SIZE));
+      const existing = await this.#table.bitmapBlock(chunk, this.#space.size);
+      const bitmapOffset = existing ?? (await this.#space.append(BITMAP_BLOCK_SIZE));
       const edits: SectorEdit[] = [
         ...this.#bitmaps.clearEdits(bitmapOffset, block),
         ...this.#bitmaps.setEdits(bitmapOffset, block, first, count),
         this.#table.payloadEdit(block, { state: PAYLOAD.partiallyPresent, fileOffset }),
       ];
       if (existing === undefined) edits.push(this.#table.bitmapEdit(chunk, bitmapOffset));
-      await this.#writer.commit(edits, this.#syncsFirst);
+      await this.#writer.commit(edits, this.#syncsFirst || isReused);
     });
   }
 
@@ -276,75 +291,163 @@ export class VhdxDisk extends FileDisk {
     return { block, within: from, bytes: whole };
   }
 
-  /** Takes space at the end of the file, which reads as zeros. */
-  async #allocate(length: number): Promise<number> {
-    const offset = this.#nextFree;
-    this.#nextFree += length;
-    await this.#extending.run(async () => {
-      const wanted = offset + length;
-      if (wanted <= this.#fileSize) return;
-      await this.file.truncate(wanted);
-      this.#fileSize = wanted;
-    });
-    return offset;
+  protected override async zeroRange(offset: number, length: number): Promise<void> {
+    // The blocks of a fixed disk stay.
+    if (this.type === 'fixed') return super.zeroRange(offset, length);
+    await this.#overBlocks(offset, length, PAYLOAD.zero, (at, count) => super.zeroRange(at, count));
   }
 
-  /** Whole blocks that only the parent has become zero without taking space; the rest is written. */
-  protected override async zeroSegment(segment: Segment): Promise<void> {
-    if (segment.kind !== 'parent') return super.zeroSegment(segment);
-    const end = segment.offset + segment.length;
-    for (let at = segment.offset; at < end;) {
+  /** Whole blocks give their space up and read as zeros from now on, whatever a parent holds. The rest stays. */
+  protected override async discardRange(offset: number, length: number): Promise<void> {
+    if (this.type === 'fixed') return;
+    await this.#overBlocks(offset, length, PAYLOAD.unmapped, () => Promise.resolve());
+  }
+
+  /** Brings the whole blocks of a range into a state without space, and gives the parts of others to `part`. */
+  async #overBlocks(
+    offset: number,
+    length: number,
+    state: number,
+    part: (offset: number, length: number) => Promise<void>,
+  ): Promise<void> {
+    const end = offset + length;
+    let running: Promise<void>[] = [];
+    for (let at = offset; at < end;) {
       const block = Math.floor(at / this.blockSize);
-      const count = Math.min(end, (block + 1) * this.blockSize) - at;
-      const isWhole = count === Math.min(this.blockSize, this.#virtualSize - block * this.blockSize);
-      if (!isWhole || !(await this.#zeroBlock(block))) await this.writeZeroBytes(at, count);
-      at += count;
+      const next = Math.min(end, (block + 1) * this.blockSize);
+      const isWhole = next - at === Math.min(this.blockSize, this.#virtualSize - block * this.blockSize);
+      if (!isWhole) await part(at, next - at);
+      else if (await this.#differs(block, state)) running.push(this.#giveUpBlock(block, state));
+      // Many share a log entry.
+      if (running.length === BLOCKS_AT_ONCE) await Promise.all(running.splice(0));
+      at = next;
     }
+    await Promise.all(running);
   }
 
-  async #zeroBlock(block: number): Promise<boolean> {
+  async #differs(block: number, state: number): Promise<boolean> {
+    const found = this.#table.payload(block, this.#space.size);
+    const entry = found instanceof Promise ? await found : found;
+    if (hasSpace(entry)) return true;
+    // What only the parent has may stay when it is discarded; a dynamic disk's block that was never there is zeros.
+    if (state === PAYLOAD.unmapped || entry.state === PAYLOAD.zero) return false;
+    return entry.state !== PAYLOAD.notPresent || this.type === 'differencing';
+  }
+
+  async #giveUpBlock(block: number, state: number): Promise<void> {
     await this.#markWritten();
-    return this.#locks.shared(WHOLE_DISK, () =>
+    await this.#locks.shared(WHOLE_DISK, () =>
       this.#locks.exclusive(block, async () => {
-        const entry = await this.#table.payload(block, this.#fileSize);
-        if (entry.state !== PAYLOAD.notPresent) return false;
-        await this.#writer.commit([this.#table.payloadEdit(block, { state: PAYLOAD.zero, fileOffset: 0 })]);
-        return true;
+        const entry = await this.#table.payload(block, this.#space.size);
+        await this.#writer.commit([this.#table.payloadEdit(block, { state, fileOffset: 0 })]);
+        if (hasSpace(entry)) this.#space.release({ offset: entry.fileOffset, length: this.blockSize });
       }),
     );
   }
 
-  protected flushFile(): Promise<void> {
-    return this.#marked === undefined ? Promise.resolve() : this.#writer.flush();
+  override async read(target: Uint8Array, offset: number): Promise<void> {
+    const epoch = this.#reads.enter();
+    try {
+      await super.read(target, offset);
+    } finally {
+      this.#reads.leave(epoch);
+    }
   }
 
-  protected finish(): Promise<void> {
-    return this.#marked === undefined ? Promise.resolve() : this.#writer.close();
+  protected async flushFile(): Promise<void> {
+    if (this.#marked === undefined) return;
+    const released = this.#space.takeReleased();
+    await this.#writer.flush();
+    if (released.length > 0) await this.#reads.drained();
+    this.#space.free(released);
+  }
+
+  protected async finish(): Promise<void> {
+    if (this.#marked === undefined) return;
+    await this.#emptyLog();
+  }
+
+  /** Marks the log empty; then the space that was given up is free for anything, and at the file's end cut off. */
+  async #emptyLog(): Promise<void> {
+    await this.#writer.restart();
+    await this.#reads.drained();
+    this.#space.free(this.#space.takeReleased());
+    await this.#space.cutTail();
   }
 
   protected async grow(virtualSize: number): Promise<void> {
-    if (virtualSize > MAX_VHDX_SIZE || virtualSize % this.logicalSectorSize !== 0) {
-      throw new VhdError(
-        'VHD_INVALID_ARGUMENT',
-        `${virtualSize} bytes: a VHDX holds whole sectors of ${this.logicalSectorSize} bytes and 64 TiB at most.`,
-        { path: this.file.path },
-      );
+    if (virtualSize > MAX_VHDX_SIZE) {
+      throw this.refusal(`${virtualSize} bytes: a VHDX holds 64 TiB at most.`);
     }
+    this.#checkSectors(virtualSize);
     await this.#markWritten();
     await this.#locks.exclusive(WHOLE_DISK, async () => {
+      await this.#zeroTail(virtualSize);
       this.#contents = await planGrowth({
-        file: this.file,
-        writer: this.#writer,
-        table: this.#table,
-        contents: {
-          ...this.#contents,
-          metadata: { ...this.#contents.metadata, virtualSize: this.#virtualSize },
-        },
+        ...this.#parts(),
         virtualSize,
-        allocate: (length) => this.#allocate(length),
+        parentSize: this.parent?.virtualSize ?? 0,
       });
       this.#virtualSize = virtualSize;
     });
+  }
+
+  protected override async shrink(virtualSize: number): Promise<void> {
+    this.#checkSectors(virtualSize);
+    await this.#markWritten();
+    await this.#locks.exclusive(WHOLE_DISK, async () => {
+      const before = this.#parts();
+      this.#virtualSize = virtualSize;
+      this.#contents = await shrinkTable({ ...before, virtualSize });
+      await this.#emptyLog();
+      // From now on the log tells the new length of the file.
+      await this.#writer.flush();
+    });
+  }
+
+  /** {@link compactFile}. What the disk holds stays the same, and so its children fit as before. */
+  async compact(options: TransferOptions): Promise<void> {
+    this.checkWritable();
+    await this.#markWritten(this.dataWriteGuid);
+    await this.#locks.exclusive(WHOLE_DISK, async () => {
+      await this.#reads.drained();
+      this.#contents = await compactFile({ ...this.#parts(), bitmaps: this.#bitmaps, options });
+    });
+  }
+
+  #parts(): VhdxParts {
+    const metadata = { ...this.#contents.metadata, virtualSize: this.#virtualSize };
+    return {
+      file: this.file,
+      writer: this.#writer,
+      table: this.#table,
+      space: this.#space,
+      contents: { ...this.#contents, metadata },
+    };
+  }
+
+  #checkSectors(virtualSize: number): void {
+    if (virtualSize % this.logicalSectorSize === 0) return;
+    throw this.refusal(
+      `${virtualSize} bytes: a VHDX holds whole sectors of ${this.logicalSectorSize} bytes.`,
+    );
+  }
+
+  /** The part of the last block that growing adds may hold what was there before a shrinking. */
+  async #zeroTail(virtualSize: number): Promise<void> {
+    const from = this.#virtualSize;
+    const to = Math.min(virtualSize, roundUp(from, this.blockSize));
+    if (from === to) return;
+    for (const { kind, offset, length, fileOffset } of await this.segments(from, to - from)) {
+      if (kind === 'data') await zeroWhereNeeded(this.file, fileOffset, length);
+      else if (kind === 'parent' && (this.parent?.virtualSize ?? 0) > offset) {
+        for (const piece of piecesOf(offset, length)) {
+          const block = Math.floor(piece.offset / this.blockSize);
+          const within = piece.offset - block * this.blockSize;
+          await this.#writeBlock({ block, within, bytes: ZEROS.subarray(0, piece.length) });
+        }
+      }
+    }
   }
 
   /** Changes what children must name as their parent, before anything else is changed. */
