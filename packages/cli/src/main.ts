@@ -2,8 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
 import { addUpCommand } from './commands/up.js';
-import { addVhdCommand } from './commands/vhd.js';
-import { CliError, EXIT, explain } from './errors.js';
+import { addVhdCommand } from './commands/vhd/vhd.js';
+import { errorDocument, EXIT, exitCodeOf, explain, QuietExit, CliError } from './errors.js';
 import { VERSION } from './version.js';
 
 function createProgram(): Command {
@@ -26,10 +26,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     // commander has printed its own message, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const explained = explain(error);
-    console.error('nova-hyperv:', explained ?? error);
-    if (error instanceof CliError) return error.exitCode;
-    return explained === undefined ? EXIT.software : EXIT.failed;
+    if (error instanceof CommanderError) return usage(error, argv);
+    if (!(error instanceof QuietExit)) console.error('nova-hyperv:', explain(error) ?? error);
+    return exitCodeOf(error);
   }
+}
+
+/** Commands for programs answer in JSON even when they were not understood. */
+function usage(error: CommanderError, argv: readonly string[]): number {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (argv[2] === 'vhd' && argv.includes('--json')) {
+    const message = error.message.replace(/^error: /, '');
+    console.log(JSON.stringify(errorDocument(new CliError(message, EXIT.usage)), undefined, 2));
+  }
+  return EXIT.usage;
 }

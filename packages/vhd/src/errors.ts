@@ -20,6 +20,8 @@ export type VhdErrorCode =
   | 'VHD_INVALID_ARGUMENT'
   /** The name of a new file or export is taken. */
   | 'VHD_EXISTS'
+  /** Another process has the disk open in a way that forbids what is wanted (says who). */
+  | 'VHD_IN_USE'
   /** The caller's signal stopped it. */
   | 'VHD_ABORTED';
 

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { startEmulatedHost } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
 import { createLogger } from '../logging.js';
 import { parseHost, RELEASES } from '../up/hosts.js';
@@ -67,6 +66,8 @@ async function serve(flags: EmulatorFlags): Promise<void> {
     await mkdir(state.root, { recursive: true, mode: 0o700 });
     const given = process.env['EMULATOR_PASSWORD'];
     const password = given ?? generatePassword();
+    // Loaded when it is needed: see commands/up.ts.
+    const { startEmulatedHost } = await import('@nova-hyperv/emulator');
     const host = await startEmulatedHost({
       name: spec.name,
       release: spec.release,
