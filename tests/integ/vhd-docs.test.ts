@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('the commands of docs/vhd.md do what it says, one after the other', async () => {
+it('the commands of docs/vhd.md do what it says, one after the other', { timeout: 240_000 }, async () => {
   const blocks = await fencedBlocks(join(ROOT, 'docs/vhd.md'), 'sh');
   expect(blocks.length).toBeGreaterThan(6);
   const bin = join(folder, 'bin');
@@ -23,6 +23,7 @@ it('the commands of docs/vhd.md do what it says, one after the other', async () 
   await mkdir(work);
   const ran = await run('bash', ['-exc', blocks.join('\n')], {
     cwd: work,
+    timeoutMs: 240_000,
     env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
   });
   expect(ran.code, ran.stderr).toBe(0);
