@@ -22,6 +22,7 @@ export type { NbdServer, NbdServerOptions } from './nbd/server.js';
 export { serveNbd } from './nbd/server.js';
 export { openDisk } from './open.js';
 export { recoverDisk } from './recover.js';
+export { acceptedParents } from './parent-link.js';
 export { openRaw } from './raw-disk.js';
 export type { FileFormat, RecognisedFile } from './recognise.js';
 export { recogniseFile } from './recognise.js';
