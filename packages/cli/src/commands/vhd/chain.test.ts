@@ -11,13 +11,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const at = (name: string): string => join(folder, name);
 const SIZE = 32 * 2 ** 20;
 
 describe.each([
   ['vhd', createVhd],
   ['vhdx', createVhdx],
 ] as const)('readChain of %s', (_format, create) => {
-  const at = (name: string): string => join(folder, name);
   const names = async (): Promise<string[]> =>
     (await readChain(at('top'), resolveWithin([folder]))).map(({ path }) => path);
 
