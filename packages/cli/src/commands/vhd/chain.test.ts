@@ -12,15 +12,14 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const at = (name: string): string => join(folder, name);
+const names = async (): Promise<string[]> =>
+  (await readChain(at('top'), resolveWithin([folder]))).map(({ path }) => path);
 const SIZE = 32 * 2 ** 20;
 
 describe.each([
   ['vhd', createVhd],
   ['vhdx', createVhdx],
 ] as const)('readChain of %s', (_format, create) => {
-  const names = async (): Promise<string[]> =>
-    (await readChain(at('top'), resolveWithin([folder]))).map(({ path }) => path);
-
   async function child(name: string, parent: string): Promise<void> {
     const over = { path: at(parent), locators: { relativePath: `.\\${parent}` } };
     await create({ path: at(name), type: 'differencing', parent: over });
