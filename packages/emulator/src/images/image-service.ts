@@ -13,58 +13,29 @@ import type { Disk, DiskInfo } from '@nova-hyperv/vhd';
 import type { InvokeResult } from '@nova-hyperv/wsman';
 import { dateTime, v2 } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
-import type { JobControl } from '../jobs.js';
-import type { FilesOfWork } from '../machines/file-holds.js';
 import { parentResolver } from '../machines/parent-resolver.js';
 import { engineErrors } from '../machines/engine-errors.js';
 import type { FileUse } from '../machines/running-guests.js';
-import { completed, jobStarted, keyOf } from '../methods.js';
+import { completed } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
-import { refusal, refuseShape } from '../services/context.js';
+import { refuseShape } from '../services/context.js';
 import type { ServiceContext } from '../services/context.js';
+import { changeMethods } from './change-methods.js';
 import { diskErrors, diskSettings, diskWish } from './disk-files.js';
 import type { DiskWish } from './disk-files.js';
-
-/** `JobType` of Msvm_StorageJob. Source: HyperV_v2, Msvm_StorageJob. */
-const TYPE = { create: 1, resize: 4, convert: 6, validate: 9 } as const;
+import { parentOf, requireUnused, STORAGE_JOB, storageJob, transferOptions } from './storage-job.js';
 
 /** Methods of Msvm_ImageManagementService; those that are not here answer 32770. */
 export function imageServiceMethods(context: ServiceContext): Readonly<Record<string, MethodHandler>> {
   return {
     CreateVirtualHardDisk: (call) => createDisk(context, call),
+    ...changeMethods(context),
     ConvertVirtualHardDisk: (call) => convert(context, call),
     ResizeVirtualHardDisk: (call) => resize(context, call),
     ValidateVirtualHardDisk: (call) => validate(context, call),
     GetVirtualHardDiskSettingData: (call) => settingData(context, call),
     GetVirtualHardDiskState: (call) => state(context, call),
   };
-}
-
-interface StorageWork {
-  readonly caption: string;
-  readonly jobType: number;
-  /** Held from the checks to the end of the job. */
-  readonly files: FilesOfWork;
-  readonly check: () => Promise<void>;
-  readonly work: (control: JobControl) => Promise<void>;
-}
-
-/** Runs deep checks, then the work, in a Msvm_StorageJob; checks are told as the host's option says. */
-async function storageJob(context: ServiceContext, storage: StorageWork): Promise<InvokeResult> {
-  const { caption, jobType, files, check, work } = storage;
-  const request = { caption, jobType, className: 'Msvm_StorageJob' } as const;
-  let release: (() => void) | undefined;
-  try {
-    release = context.machines.holds.hold(files);
-    await check();
-  } catch (error) {
-    release?.();
-    return refusal(context, error, request);
-  }
-  const job = context.jobs.start({ ...request, affects: [], cancellable: true, work });
-  // Not at the end of the work: a job that is killed early never comes to it.
-  void context.jobs.finished(keyOf(job, 'InstanceID')).finally(release);
-  return jobStarted(job);
 }
 
 async function createDisk(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
@@ -78,7 +49,7 @@ async function createDisk(context: ServiceContext, call: MethodCall): Promise<In
   const parents = wish.type === 'differencing' ? [context.host.paths.toLocal(wish.parentPath)] : [];
   return await storageJob(context, {
     caption: 'Creating Virtual Hard Disk',
-    jobType: TYPE.create,
+    jobType: STORAGE_JOB.create,
     files: { reads: parents, writes: [local] },
     check: () => diskErrors(wish.path, () => checkNewDisk(context, wish, local)),
     work: () => diskErrors(wish.path, () => makeDisk(context, wish, local)),
@@ -119,7 +90,7 @@ async function makeDisk(context: ServiceContext, wish: DiskWish, local: string):
     type: wish.type,
     ...(wish.virtualSize === 0 ? {} : { virtualSize: wish.virtualSize }),
     ...(wish.blockSize === 0 ? {} : { blockSize: wish.blockSize }),
-    ...(wish.type === 'differencing' ? { parent: parentOf(context, wish, local) } : {}),
+    ...(wish.type === 'differencing' ? { parent: parentOf(context, wish.parentPath, local) } : {}),
   };
   if (wish.format === 'vhd') {
     await createVhd(options);
@@ -130,24 +101,6 @@ async function makeDisk(context: ServiceContext, wish: DiskWish, local: string):
     ...(wish.physicalSectorSize === 0 ? {} : { physicalSectorSize: wish.physicalSectorSize }),
   };
   await createVhdx({ ...options, ...sectors });
-}
-
-/** H19: the parent is stored by its absolute and its relative path. */
-function parentOf(
-  context: ServiceContext,
-  wish: DiskWish,
-  local: string,
-): { path: string; locators: { relativePath: string; absoluteWin32Path: string } } {
-  const parent = context.host.paths.toLocal(wish.parentPath);
-  const absolute = context.host.paths.toWindows(parent);
-  const relative = path.win32.relative(path.win32.dirname(context.host.paths.toWindows(local)), absolute);
-  return {
-    path: parent,
-    locators: {
-      relativePath: relative.startsWith('..') ? relative : `.\\${relative}`,
-      absoluteWin32Path: absolute,
-    },
-  };
 }
 
 async function convert(context: ServiceContext, call: MethodCall): Promise<InvokeResult> {
@@ -169,7 +122,7 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
   const [from, to] = [context.host.paths.toLocal(source), context.host.paths.toLocal(wish.path)];
   return await storageJob(context, {
     caption: 'Converting Virtual Hard Disk',
-    jobType: TYPE.convert,
+    jobType: STORAGE_JOB.convert,
     files: { reads: [from], writes: [to] },
     check: () =>
       diskErrors(source, async () => {
@@ -190,7 +143,7 @@ async function convert(context: ServiceContext, call: MethodCall): Promise<Invok
             ...(wish.blockSize === 0 ? {} : { blockSize: wish.blockSize }),
             ...(wish.logicalSectorSize === 0 ? {} : { logicalSectorSize: wish.logicalSectorSize }),
           },
-          { signal: control.signal },
+          transferOptions(control),
         );
       }),
   });
@@ -202,13 +155,13 @@ async function resize(context: ServiceContext, call: MethodCall): Promise<Invoke
   const local = context.host.paths.toLocal(file);
   return await storageJob(context, {
     caption: 'Resizing Virtual Hard Disk',
-    jobType: TYPE.resize,
+    jobType: STORAGE_JOB.resize,
     files: { writes: [local] },
     check: () =>
       diskErrors(file, async () => {
         checkResize(await inspect(local), wanted, context.machines.usersOf(local));
       }),
-    work: () => diskErrors(file, () => resizeFile(context, file, local, wanted)),
+    work: () => diskErrors(file, () => resizeFile(context, local, wanted)),
   });
 }
 
@@ -245,12 +198,7 @@ function checkResize(info: DiskInfo, wanted: number, users: readonly FileUse[]):
   }
 }
 
-async function resizeFile(
-  context: ServiceContext,
-  file: string,
-  local: string,
-  wanted: number,
-): Promise<void> {
+async function resizeFile(context: ServiceContext, local: string, wanted: number): Promise<void> {
   const [user] = context.machines.usersOf(local);
   if (user !== undefined) {
     const { logicalSectorSize } = await inspect(local);
@@ -266,12 +214,6 @@ async function resizeFile(
   const disk = await openDisk(local, { resolveParent: parentResolver(context.host.paths) });
   try {
     const size = Math.ceil(wanted / disk.logicalSectorSize) * disk.logicalSectorSize;
-    if (size < disk.virtualSize) {
-      const least = await minimumSize(disk);
-      if (size < least) {
-        throw new HyperVError(HV.invalidParameter, `'${file}' cannot be smaller than ${least} bytes.`);
-      }
-    }
     await disk.resize(size);
     await disk.flush();
   } finally {
@@ -284,7 +226,7 @@ async function validate(context: ServiceContext, call: MethodCall): Promise<Invo
   const local = context.host.paths.toLocal(file);
   return await storageJob(context, {
     caption: 'Validating Virtual Hard Disk',
-    jobType: TYPE.validate,
+    jobType: STORAGE_JOB.validate,
     files: { reads: [local] },
     check: () => diskErrors(file, async () => await Promise.resolve(requireUnused(context, local, file))),
     work: () =>
@@ -336,14 +278,4 @@ async function leastSize(context: ServiceContext, local: string, info: DiskInfo)
 async function openReadOnly(context: ServiceContext, local: string): Promise<Disk> {
   await context.machines.bringIntoOrder(local);
   return await openDisk(local, { readOnly: true, resolveParent: parentResolver(context.host.paths) });
-}
-
-/** H11. */
-function requireUnused(context: ServiceContext, local: string, file: string): void {
-  if (context.machines.usersOf(local).some((use) => !use.readOnly)) {
-    throw new HyperVError(
-      HV.inUse,
-      `The process cannot access the file because it is being used by another process: '${file}' (0x80070020).`,
-    );
-  }
 }
