@@ -23,6 +23,19 @@ const requests = fc.record({
   ratio: fc.constantFrom(1, 1.5, 2),
   limitCpuFeatures: fc.boolean(),
   instanceAutomaticShutdown: fc.boolean(),
+  numaNodes: fc.constantFrom(0, 1, 2),
+  nested: fc.boolean(),
+  portSecurity: fc.constantFrom(true, false, undefined),
+  specs: fc.record(
+    {
+      'quota:cpu_limit': fc.constantFrom('0', '500', '100000'),
+      'quota:cpu_reservation': fc.constantFrom('0', '100'),
+      'quota:cpu_shares_level': fc.constantFrom('low', 'normal', 'high'),
+      'quota:disk_total_iops_sec': fc.constantFrom('0', '300'),
+      'quota:disk_total_bytes_sec': fc.constantFrom('1', '1048576'),
+    },
+    { requiredKeys: [] },
+  ),
 });
 type Request = typeof requests extends fc.Arbitrary<infer T> ? T : never;
 
@@ -60,11 +73,19 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
   async function specFor(host: HyperVHost, request: Request): Promise<VmSpec> {
     number += 1;
     const facts = await host.facts();
-    const { generation, vcpus, memoryMb, rootGb, ephemeralGb } = request;
+    const { generation, rootGb, ephemeralGb, numaNodes } = request;
+    // Nodes are all alike.
+    const vcpus = request.vcpus * Math.max(1, numaNodes);
+    const memoryMb = request.memoryMb * Math.max(1, numaNodes);
+    const extraSpecs = {
+      ...request.specs,
+      ...(numaNodes === 0 ? {} : { 'hw:numa_nodes': String(numaNodes) }),
+      ...(request.nested ? { 'hw:cpu_features': ' sse2, VMX' } : {}),
+    };
     const format = generation === 2 ? 'vhdx' : 'vhd';
     const image = testImage(generation);
     const input: PlanInput = {
-      instance: testInstance(number, { vcpus, memoryMb, rootGb, ephemeralGb }),
+      instance: testInstance(number, { vcpus, memoryMb, rootGb, ephemeralGb, extraSpecs }),
       image: {
         ...image,
         properties: {
@@ -73,11 +94,17 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
           interactive_serial_port: request.interactive,
         },
       },
-      vifs: Array.from({ length: request.vifs }, (_, index) => testVif(number * 16 + index)),
+      vifs: Array.from({ length: request.vifs }, (_, index) => ({
+        ...testVif(number * 16 + index),
+        ...(request.portSecurity === undefined ? {} : { portSecurityEnabled: request.portSecurity }),
+        securityGroups: index === 0 ? [] : ['group'],
+      })),
       host: {
         name: facts.name,
         windowsVersion: facts.version,
         logicalProcessors: 64,
+        processorMhz: 2000,
+        clustered: false,
         switches: facts.switches,
       },
       config: {
@@ -148,6 +175,10 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
       ratio: 1,
       limitCpuFeatures: false,
       instanceAutomaticShutdown: false,
+      numaNodes: 0,
+      nested: false,
+      portSecurity: true,
+      specs: {},
     });
     const machine = await define(test.host, spec);
     const now = await realise(test.host, machine, spec);

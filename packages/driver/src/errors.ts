@@ -22,6 +22,15 @@ export class DriverError extends Error {
 /** Names from nova/exception.py that this driver uses. */
 export type NovaExceptionName =
   | 'HypervisorTooOld'
+  | 'Invalid'
+  | 'InvalidNUMANodesNumber'
+  | 'ImageNUMATopologyAsymmetric'
+  | 'ImageNUMATopologyCPUDuplicates'
+  | 'ImageNUMATopologyCPUOutOfRange'
+  | 'ImageNUMATopologyCPUsUnassigned'
+  | 'ImageNUMATopologyForbidden'
+  | 'ImageNUMATopologyIncomplete'
+  | 'ImageNUMATopologyMemoryOutOfRange'
   | 'InstanceExists'
   | 'InstanceNotFound'
   | 'InstanceUnacceptable'

@@ -5,6 +5,7 @@ import { destroyInstance, destroyMachine } from './destroy.js';
 import { makeDiskFile } from './disks/make-files.js';
 import { DriverError } from './errors.js';
 import { findMachines } from './lookup.js';
+import { staticMemoryReason } from './plan/capacity.js';
 import type { EarlyPlanInput, PlanHostFacts } from './plan/input.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
@@ -40,7 +41,12 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
     const spawnPlan = plan({ ...early, base });
     phases.end('image');
     signal?.throwIfAborted();
-    const { name, generation, directory } = spawnPlan.vm;
+    const { name, generation, directory, processors } = spawnPlan.vm;
+    const reason = staticMemoryReason(processors);
+    if (reason !== undefined && context.config.dynamicMemoryRatio > 1)
+      log.warn(
+        `The memory is static although dynamic_memory_ratio is set: ${reason} excludes dynamic memory`,
+      );
     log.info({ image: image.id }, `Making machine ${name} of generation ${generation} in ${directory}`);
     await make(context, request, spawnPlan, rollback, phases);
     log.info(`Spawning the instance on the hypervisor took ${whole.seconds()} seconds`);
@@ -128,6 +134,8 @@ export function planFactsOf(facts: HostFacts): PlanHostFacts {
     name: facts.name,
     windowsVersion: facts.version,
     logicalProcessors: facts.logicalProcessors,
+    processorMhz: facts.processors.maxClockMhz,
+    clustered: facts.clustered,
     switches: facts.switches,
   };
 }

@@ -57,6 +57,10 @@ export interface Vif {
   readonly mtu: number;
   readonly active: boolean;
   readonly fixedIps: readonly { readonly address: string; readonly subnetId: string }[];
+  /** Neutron's port_security_enabled; undefined = not known, which counts as on. */
+  readonly portSecurityEnabled?: boolean;
+  /** Ids of the port's security groups; undefined = not known. */
+  readonly securityGroups?: readonly string[];
 }
 
 /** Fetches an image's bytes into a file that does not exist yet; checks the hash that Glance tells; nothing stays behind on failure. */

@@ -4,7 +4,8 @@ import type { Schema } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
 import { machineAssociations } from './associations.js';
 import { definitions } from './base/definitions.js';
-import { numaObjects, win32Sources } from './base/hardware.js';
+import { win32Sources } from './base/hardware.js';
+import { clusterSource } from './base/cluster.js';
 import { loadHostState, newGuid } from './base/host-state.js';
 import type { HostState } from './base/host-state.js';
 import { externalSwitch, switchInstance } from './base/network.js';
@@ -20,6 +21,8 @@ import { loadMachines } from './machines/machine-file.js';
 import { MachineRegistry } from './machines/registry.js';
 import type { RuleHost } from './machines/rules.js';
 import { MethodTable, keyOf } from './methods.js';
+import { hostNuma, numaAllocations, numaSources } from './numa/objects.js';
+import type { NumaTopology } from './numa/topology.js';
 import type { EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
 import { HostProvider } from './provider.js';
@@ -35,10 +38,11 @@ import { ObjectStore } from './store/store.js';
 
 export interface CoreOptions extends Pick<
   EmulatedHostOptions,
-  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse'
+  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse' | 'cluster'
 > {
   readonly processors: number;
   readonly memoryMb: number;
+  readonly numa: NumaTopology;
   readonly schema: Schema;
   readonly engine: Engine;
   readonly clock: Clock;
@@ -59,7 +63,9 @@ const HOST_FOLDERS = [
 ];
 
 export async function createCore(options: CoreOptions): Promise<HostCore> {
-  const schema = releaseSchema(options.schema, RELEASES[options.release]);
+  const schema = releaseSchema(options.schema, RELEASES[options.release], {
+    clustered: options.cluster !== undefined,
+  });
   const store = new ObjectStore(schema);
   const paths = new DrivePaths(path.join(options.stateDir, 'C'));
   mkdirSync(paths.root, { recursive: true });
@@ -105,6 +111,8 @@ function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state
     clock: options.clock,
     processors: options.processors,
     memoryMb: options.memoryMb,
+    numa: options.numa,
+    cluster: options.cluster,
     refuse: new Set(options.refuse),
     newGuid,
     findSwitch: (reference) => {
@@ -121,7 +129,7 @@ function publish(context: ServiceContext, associations: Associations, state: Hos
   for (const object of serviceObjects(host, state)) store.put(object);
   const parts = [
     definitions(host),
-    numaObjects(host),
+    hostNuma(host),
     ...state.switches.map((one) => externalSwitch(one, host)),
   ];
   for (const object of parts.flatMap((part) => part.objects)) store.put(object);
@@ -130,13 +138,20 @@ function publish(context: ServiceContext, associations: Associations, state: Hos
     const own = links.filter((link) => link.className === className);
     associations.add({ namespace: V2, className, links: () => own });
   }
-  for (const source of [...machineAssociations(machines), ...jobs.associations()]) associations.add(source);
+  const associationSources = [
+    ...machineAssociations(machines),
+    ...jobs.associations(),
+    numaAllocations(machines, host),
+  ];
+  for (const source of associationSources) associations.add(source);
   const usage = { memoryInUse: () => machines.memoryInUse(), bootTime: host.clock.now() };
   const sources = [
     ...systemSources(machines, host),
     ...jobs.sources(),
     ...win32Sources(host, usage),
     ...fileSources(context),
+    ...numaSources(machines, host),
+    ...clusterSource(host),
   ];
   for (const source of sources) store.addSource(source);
 }

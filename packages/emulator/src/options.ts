@@ -19,6 +19,12 @@ export interface EmulatedHostOptions {
   readonly processors?: number;
   /** MiB that the host reports and starts machines in; default: this machine's own. */
   readonly memoryMb?: number;
+  /** NUMA nodes among which processors and memory are divided evenly; default 1. */
+  readonly numaNodes?: number;
+  /** Whether a machine that fits into no NUMA node may have memory of several; default true, as on Windows. */
+  readonly numaSpanning?: boolean;
+  /** Name of the failover cluster that the host is a node of; default none. */
+  readonly cluster?: string;
   /** External virtual switches to start with; default one named `external`. */
   readonly switches?: readonly string[];
   /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */

@@ -1,11 +1,20 @@
 import type { ClassDef, MethodDef, PropertyDef, Schema } from '@nova-hyperv/wsman';
 import type { Release } from './releases.js';
 
+/** Comes with the failover clustering feature. */
+const CLUSTER_NAMESPACE = 'root/mscluster';
+
 /**
  * The WMI schema as one Windows release has it: classes and properties that came later are unknown there, and
  * so are the classes that derive from them.
  */
-export function releaseSchema(schema: Schema, release: Release): Schema {
+export function releaseSchema(
+  schema: Schema,
+  release: Release,
+  features: { readonly clustered: boolean } = { clustered: true },
+): Schema {
+  const isThere = (namespace: string): boolean =>
+    features.clustered || namespace.toLowerCase() !== CLUSTER_NAMESPACE;
   const hidden = new Set(release.absentClasses.map((name) => name.toLowerCase()));
   const absent = new Map(
     Object.entries(release.absentProperties).map(([name, list]) => [name.toLowerCase(), new Set(list)]),
@@ -23,11 +32,11 @@ export function releaseSchema(schema: Schema, release: Release): Schema {
 
   return {
     classOf: (namespace, className) => {
-      const def = schema.classOf(namespace, className);
+      const def = isThere(namespace) ? schema.classOf(namespace, className) : undefined;
       return def === undefined ? undefined : shown(def);
     },
-    hasNamespace: (namespace) => schema.hasNamespace(namespace),
-    namespaces: () => schema.namespaces(),
+    hasNamespace: (namespace) => isThere(namespace) && schema.hasNamespace(namespace),
+    namespaces: () => schema.namespaces().filter(isThere),
     classes: (namespace) => all(schema.classes(namespace)),
     isA: (namespace, className, ancestor) => schema.isA(namespace, className, ancestor),
     withSubclasses: (namespace, className) => all(schema.withSubclasses(namespace, className)),

@@ -12,6 +12,7 @@ import { EmulatorError } from './errors.js';
 import { lockFolder } from './folder-lock.js';
 import type { JobPace } from './jobs.js';
 import { shutDownGuests, startUp } from './lifecycle.js';
+import { evenTopology } from './numa/topology.js';
 import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
@@ -48,6 +49,7 @@ export interface ServedHost extends EmulatedHost {
 
 const NAME = /^[A-Za-z\d](?:[A-Za-z\d-]{0,13}[A-Za-z\d])?$/;
 const DEFAULT_PROCESSORS = 8;
+const LEAST_MEMORY_MB = 64;
 
 /** {@link startEmulatedHost} with the engine, the clock and the jobs' pace as the caller wants them. */
 export async function serveHost(options: ServeOptions): Promise<ServedHost> {
@@ -73,10 +75,14 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
   });
   let guests: 'keep' | 'turn-off' = 'keep';
   owned.unshift(() => engine.close(guests));
+  const processors = options.processors ?? DEFAULT_PROCESSORS;
+  const memoryMb = options.memoryMb ?? Math.floor(totalmem() / 1024 / 1024);
+  const { numaNodes: nodes = 1, numaSpanning: spanning = true } = options;
   const core = await createCore({
     ...options,
-    processors: options.processors ?? DEFAULT_PROCESSORS,
-    memoryMb: options.memoryMb ?? Math.floor(totalmem() / 1024 / 1024),
+    processors,
+    memoryMb,
+    numa: evenTopology({ nodes, processors, memoryMb, spanning }),
     schema: loadSchema(),
     engine,
     clock,
@@ -132,6 +138,15 @@ async function release(owned: readonly (() => Promise<void>)[]): Promise<void> {
 function checkOptions(options: EmulatedHostOptions): void {
   if (!NAME.test(options.name))
     throw wrongOption(`'${options.name}' is no computer name: 1 to 15 letters, digits and hyphens.`);
+  const { processors = DEFAULT_PROCESSORS, memoryMb = LEAST_MEMORY_MB, numaNodes = 1 } = options;
+  if (!Number.isSafeInteger(processors) || processors < 1 || processors > 2048)
+    throw wrongOption(`A host has 1 to 2048 logical processors, not ${processors}.`);
+  if (!Number.isSafeInteger(memoryMb) || memoryMb < LEAST_MEMORY_MB)
+    throw wrongOption(`A host has ${LEAST_MEMORY_MB} MB of memory at least, not ${memoryMb}.`);
+  if (!Number.isSafeInteger(numaNodes) || numaNodes < 1 || numaNodes > Math.min(64, processors))
+    throw wrongOption(
+      `A host of ${processors} logical processors has 1 to ${Math.min(64, processors)} NUMA nodes, not ${numaNodes}.`,
+    );
   if (options.credentials.password === '') throw wrongOption('A password is needed.');
   for (const shape of options.refuse ?? []) {
     if (!(shape in REFUSALS))

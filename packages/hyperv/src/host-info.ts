@@ -1,5 +1,5 @@
 import { isCimReference, referenceKey, wqlString } from '@nova-hyperv/wsman';
-import { HyperVError } from './errors.js';
+import { HyperVError, isRefusal } from './errors.js';
 import type { HostWire } from './wire.js';
 
 /** Win32_OperatingSystem.Version: 10.0.20348 is Windows Server 2022. */
@@ -27,6 +27,8 @@ export interface HostFacts {
   /** Milliseconds since 1970; undefined when the host does not tell. */
   readonly bootedAt: number | undefined;
   readonly switches: readonly VirtualSwitch[];
+  /** A node of a failover cluster. */
+  readonly clustered: boolean;
 }
 
 export interface ProcessorFacts {
@@ -37,6 +39,8 @@ export interface ProcessorFacts {
   readonly sockets: number;
   readonly coresPerSocket: number;
   readonly threadsPerCore: number;
+  /** Win32_Processor.MaxClockSpeed; 0 when the host does not tell. */
+  readonly maxClockMhz: number;
 }
 
 /** MiB. */
@@ -50,12 +54,13 @@ export interface VolumeFacts {
   readonly freeBytes: number;
 }
 
-/** Reads a host's facts: five queries at once. */
+/** Reads a host's facts: seven queries at once. */
 export async function readHostFacts(wire: HostWire): Promise<HostFacts> {
-  const [system, processors, switches] = await Promise.all([
+  const [system, processors, switches, clustered] = await Promise.all([
     readSystem(wire),
     readProcessors(wire),
     readSwitches(wire),
+    isClustered(wire),
   ]);
   const { sockets, coresPerSocket, threadsPerCore } = processors;
   return {
@@ -65,7 +70,18 @@ export async function readHostFacts(wire: HostWire): Promise<HostFacts> {
     processors,
     logicalProcessors: sockets * coresPerSocket * threadsPerCore,
     switches,
+    clustered,
   };
+}
+
+/** The namespace is there with the feature; a cluster in it only where the host has joined one. */
+async function isClustered(wire: HostWire): Promise<boolean> {
+  try {
+    return (await wire.select('MSCluster_Cluster', ['Name'])).length > 0;
+  } catch (error) {
+    if (isRefusal(error)) return false;
+    throw error;
+  }
 }
 
 async function readSystem(
@@ -121,6 +137,7 @@ async function readProcessors(wire: HostWire): Promise<ProcessorFacts> {
     sockets: rows.length,
     coresPerSocket: cores,
     threadsPerCore: Math.max(1, Math.floor((first.NumberOfLogicalProcessors ?? cores) / cores)),
+    maxClockMhz: first.MaxClockSpeed ?? 0,
   };
 }
 
@@ -128,6 +145,7 @@ const X64 = 9;
 const PROCESSOR_PROPERTIES = [
   'Architecture',
   'Manufacturer',
+  'MaxClockSpeed',
   'Name',
   'NumberOfCores',
   'NumberOfLogicalProcessors',

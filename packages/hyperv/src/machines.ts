@@ -1,7 +1,7 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
 import { isCimReference, wqlLikePrefix, wqlString } from '@nova-hyperv/wsman';
 import { HyperVError, isRefusal } from './errors.js';
-import { REALIZED, VIRTUALIZATION } from './names.js';
+import { PORT_SECURITY, REALIZED, VIRTUALIZATION } from './names.js';
 import { references } from './read.js';
 import type { WmiClasses, WmiClassName } from './wmi-classes.js';
 import type { HostWire, InvokeOptions } from './wire.js';
@@ -146,6 +146,30 @@ export class Machines {
     );
   }
 
+  /** Adds features to the switch port of one Ethernet connection. */
+  async addFeatures(
+    connection: CimReference,
+    features: readonly CimInstance[],
+    options: InvokeOptions = {},
+  ): Promise<void> {
+    await this.#wire.call(
+      MANAGEMENT,
+      'AddFeatureSettings',
+      { AffectedConfiguration: connection, FeatureSettings: features },
+      { busyRetries: 5, ...options },
+    );
+  }
+
+  /** Each instance has the InstanceID of the feature to change, and the properties to change. */
+  async modifyFeatures(features: readonly CimInstance[], options: InvokeOptions = {}): Promise<void> {
+    await this.#wire.call(
+      MANAGEMENT,
+      'ModifyFeatureSettings',
+      { FeatureSettings: features },
+      { busyRetries: 5, ...options },
+    );
+  }
+
   async removeResources(resources: readonly CimReference[], options: InvokeOptions = {}): Promise<void> {
     await this.#wire.call(
       MANAGEMENT,
@@ -171,8 +195,8 @@ export class Machines {
   }
 
   /**
-   * All settings of a machine: its own and those of its resources. One query where the host answers queries of the base class, else two
-   * at once.
+   * All settings of a machine: its own, those of its resources and of its switch ports. One query where the host answers queries of the
+   * base class, else three at once.
    */
   async settingsOf(machine: Pick<MachineHandle, 'id'>): Promise<readonly CimInstance[]> {
     const where = `InstanceID LIKE ${wqlLikePrefix(`Microsoft:${machine.id}`)}`;
@@ -194,7 +218,9 @@ export class Machines {
     }
     return (
       await Promise.all(
-        ['Msvm_VirtualSystemSettingData', 'CIM_ResourceAllocationSettingData'].map((name) => ask(name)),
+        ['Msvm_VirtualSystemSettingData', 'CIM_ResourceAllocationSettingData', PORT_SECURITY].map((name) =>
+          ask(name),
+        ),
       )
     ).flat();
   }

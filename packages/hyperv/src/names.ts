@@ -1,6 +1,8 @@
 /** Namespaces of a Hyper-V host. */
 export const VIRTUALIZATION = 'root/virtualization/v2';
 export const CIMV2 = 'root/cimv2';
+/** Failover clusters. */
+export const MSCLUSTER = 'root/MSCluster';
 
 /** ResourceSubType and ResourceType of the settings that this library writes. Source: HyperV_v2 resource pools and subtypes. */
 export const RESOURCE = {
@@ -54,6 +56,9 @@ export const RESOURCE = {
     subType: 'Microsoft:Hyper-V:Serial Port',
   },
 } as const;
+
+/** Security settings of a switch port: a feature of an Ethernet connection. */
+export const PORT_SECURITY = 'Msvm_EthernetSwitchPortSecuritySettingData';
 
 export type ResourceKind = keyof typeof RESOURCE;
 

@@ -1,6 +1,6 @@
 import type { CimReference } from '@nova-hyperv/wsman';
 import type * as wmi from './generated/wmi-classes.generated.js';
-import { CIMV2, VIRTUALIZATION } from './names.js';
+import { CIMV2, MSCLUSTER, VIRTUALIZATION } from './names.js';
 
 /** The classes that this library reads and writes, with their properties as the schema data types them. */
 export interface WmiClasses {
@@ -12,6 +12,7 @@ export interface WmiClasses {
   readonly Msvm_StorageAllocationSettingData: wmi.Msvm_StorageAllocationSettingData;
   readonly Msvm_SyntheticEthernetPortSettingData: wmi.Msvm_SyntheticEthernetPortSettingData;
   readonly Msvm_EthernetPortAllocationSettingData: wmi.Msvm_EthernetPortAllocationSettingData;
+  readonly Msvm_EthernetSwitchPortSecuritySettingData: wmi.Msvm_EthernetSwitchPortSecuritySettingData;
   readonly Msvm_SerialPortSettingData: wmi.Msvm_SerialPortSettingData;
   readonly Msvm_BootSourceSettingData: wmi.Msvm_BootSourceSettingData;
   readonly Msvm_SecuritySettingData: wmi.Msvm_SecuritySettingData;
@@ -21,6 +22,11 @@ export interface WmiClasses {
   readonly Msvm_SummaryInformation: wmi.Msvm_SummaryInformation;
   readonly Msvm_VirtualEthernetSwitch: wmi.Msvm_VirtualEthernetSwitch;
   readonly Msvm_ShutdownComponent: wmi.Msvm_ShutdownComponent;
+  readonly Msvm_NumaNode: wmi.Msvm_NumaNode;
+  readonly Msvm_Memory: wmi.Msvm_Memory;
+  readonly Msvm_Processor: wmi.Msvm_Processor;
+  readonly Msvm_VirtualSystemManagementServiceSettingData: wmi.Msvm_VirtualSystemManagementServiceSettingData;
+  readonly MSCluster_Cluster: wmi.MSCluster_Cluster;
   readonly Win32_OperatingSystem: wmi.Win32_OperatingSystem;
   readonly Win32_Processor: wmi.Win32_Processor;
   readonly Win32_LogicalDisk: wmi.Win32_LogicalDisk;
@@ -35,5 +41,6 @@ export interface Row<C extends WmiClassName, P extends keyof WmiClasses[C] = key
 }
 
 export function namespaceOf(className: WmiClassName): string {
+  if (className.startsWith('MSCluster_')) return MSCLUSTER;
   return className.startsWith('Win32_') ? CIMV2 : VIRTUALIZATION;
 }

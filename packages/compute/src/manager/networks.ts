@@ -30,6 +30,8 @@ function toVif(port: NeutronPort, network: NeutronNetwork): Vif {
     // A port that is administratively down never becomes active: nobody should wait for it.
     active: port.status === 'ACTIVE' || !port.adminStateUp,
     fixedIps: port.fixedIps.map(({ subnetId, ipAddress }) => ({ subnetId, address: ipAddress })),
+    portSecurityEnabled: port.portSecurityEnabled,
+    securityGroups: port.securityGroups,
   };
 }
 

@@ -31,6 +31,8 @@ export interface NeutronPort {
   readonly deviceOwner: string;
   readonly fixedIps: readonly { readonly subnetId: string; readonly ipAddress: string }[];
   readonly securityGroups: readonly string[];
+  /** False: any address may be used. True where Neutron does not tell (extension `port-security` not loaded). */
+  readonly portSecurityEnabled: boolean;
   readonly bindingHostId: string;
   readonly bindingVifType: string;
   readonly bindingVnicType: string;
@@ -119,6 +121,7 @@ const portSchema = z.looseObject({
   device_owner: z.string().nullish(),
   fixed_ips: z.array(z.object({ subnet_id: z.string(), ip_address: z.string() })).nullish(),
   security_groups: z.array(z.string()).nullish(),
+  port_security_enabled: z.boolean().nullish(),
   'binding:host_id': z.string().nullish(),
   'binding:vif_type': z.string().nullish(),
   'binding:vnic_type': z.string().nullish(),
@@ -165,6 +168,7 @@ function toPort(port: z.infer<typeof portSchema>): NeutronPort {
     deviceOwner: port.device_owner ?? '',
     fixedIps: (port.fixed_ips ?? []).map((ip) => ({ subnetId: ip.subnet_id, ipAddress: ip.ip_address })),
     securityGroups: port.security_groups ?? [],
+    portSecurityEnabled: port.port_security_enabled ?? true,
     bindingHostId: port['binding:host_id'] ?? '',
     bindingVifType: port['binding:vif_type'] ?? 'unbound',
     bindingVnicType: port['binding:vnic_type'] ?? 'normal',

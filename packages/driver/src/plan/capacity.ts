@@ -2,6 +2,9 @@ import { DriverError } from '../errors.js';
 import type { EarlyPlanInput } from './input.js';
 import { machineLimits, MINIMUM_MEMORY_MB } from './limits.js';
 import { versionText } from './generation.js';
+import { planNested } from './nested.js';
+import { planNuma } from './numa.js';
+import { planProcessorLimits } from './processor-limits.js';
 import type { Generation, MemorySpec, ProcessorSpec } from './vm-spec.js';
 
 /** Limits of the generation and of the host's release, and the host's own processor count. */
@@ -26,16 +29,29 @@ export function planProcessors(input: EarlyPlanInput, generation: Generation): P
   return {
     count: flavor.vcpus,
     limitFeatures: input.config.limitCpuFeatures,
-    nestedVirtualization: false,
-    numa: false,
+    nestedVirtualization: planNested(input),
+    numa: planNuma(input),
+    ...planProcessorLimits(input),
   };
+}
+
+/** Why a machine's memory is static whatever dynamic_memory_ratio says; undefined when nothing is in the way. */
+export function staticMemoryReason(
+  processors: Pick<ProcessorSpec, 'numa' | 'nestedVirtualization'>,
+): string | undefined {
+  if (processors.numa !== null) return 'virtual NUMA nodes';
+  return processors.nestedVirtualization ? 'nested virtualization' : undefined;
 }
 
 /**
  * With a ratio above 1 the machine starts with memory divided by it, rounded down to an even number of MB, and may
- * grow to the flavor's.
+ * grow to the flavor's; unless its processors ask for what excludes dynamic memory.
  */
-export function planMemory(input: EarlyPlanInput, generation: Generation): MemorySpec {
+export function planMemory(
+  input: EarlyPlanInput,
+  generation: Generation,
+  processors: Pick<ProcessorSpec, 'numa' | 'nestedVirtualization'>,
+): MemorySpec {
   const { flavor } = input.instance;
   const { host, config } = input;
   const limit = machineLimits(host.windowsVersion, generation).memoryMb;
@@ -53,7 +69,7 @@ export function planMemory(input: EarlyPlanInput, generation: Generation): Memor
     );
   }
   const maximumMb = flavor.memoryMb;
-  if (config.dynamicMemoryRatio <= 1) {
+  if (config.dynamicMemoryRatio <= 1 || staticMemoryReason(processors) !== undefined) {
     return { dynamic: false, startupMb: maximumMb, minimumMb: maximumMb, maximumMb };
   }
   const even = 2 * Math.floor(maximumMb / config.dynamicMemoryRatio / 2);

@@ -2,6 +2,7 @@ import { maxInternalSize } from '@nova-hyperv/vhd';
 import type { DiskFormat, DiskInfo } from '@nova-hyperv/vhd';
 import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
+import { planDiskLimit } from './disk-limits.js';
 import type { EarlyPlanInput, PlanInput } from './input.js';
 import { MAXIMUM_DISK_BYTES } from './limits.js';
 import { localDiskBus, SlotAllocator } from './slots.js';
@@ -68,26 +69,27 @@ export function planDisks(
 ): DiskPlan {
   const slots = new SlotAllocator(controllers);
   const bus = localDiskBus(generation);
+  const iopsLimit = planDiskLimit(input);
   const { base, instance } = input;
   const drives: DriveSpec[] = [];
   const files: DiskFile[] = [];
   let resizedBase: ResizedBase | undefined;
   if (base.kind === 'iso') {
     const path = joinHostPath(directory, 'root.iso');
-    drives.push({ ...slots.take(bus), kind: 'dvd', path });
+    drives.push({ ...slots.take(bus), kind: 'dvd', path, iopsLimit: 0 });
     files.push({ kind: 'copy', path, source: base.path });
   } else {
     refuseUnusableBase(input, base.info, generation);
     const path = joinHostPath(directory, `root.${base.info.format}`);
     const sizeBytes = rootSize(input, base.info);
-    drives.push({ ...slots.take(bus), kind: 'disk', path });
+    drives.push({ ...slots.take(bus), kind: 'disk', path, iopsLimit });
     resizedBase = resizedVhdBase(input, base.path, base.info, sizeBytes);
     files.push(rootFile(input, path, base.path, base.info, sizeBytes, resizedBase));
   }
   if (instance.flavor.ephemeralGb > 0) {
     refuseTooLarge(input, 'ephemeral disk', instance.flavor.ephemeralGb * GIB, 'vhdx');
     const path = joinHostPath(directory, 'eph0.vhdx');
-    drives.push({ ...slots.take(bus), kind: 'disk', path });
+    drives.push({ ...slots.take(bus), kind: 'disk', path, iopsLimit });
     files.push({ kind: 'empty', path, sizeBytes: instance.flavor.ephemeralGb * GIB });
   }
   return {

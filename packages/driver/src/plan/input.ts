@@ -8,6 +8,10 @@ export interface PlanHostFacts {
   /** Windows' own: `10.0.20348`. */
   readonly windowsVersion: { readonly major: number; readonly minor: number; readonly build: number };
   readonly logicalProcessors: number;
+  /** Clock of one logical processor in MHz; 0 when the host does not tell. */
+  readonly processorMhz: number;
+  /** A node of a failover cluster. */
+  readonly clustered: boolean;
   readonly switches: readonly PlanSwitch[];
 }
 

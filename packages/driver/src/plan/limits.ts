@@ -41,5 +41,9 @@ export function machineLimits(
 
 /** Hyper-V Server 2012, the oldest host with this WMI provider. */
 export const OLDEST_HOST = [6, 2, 0] as const;
+/** 2012 R2, the first with IOPSLimit of attached disks. */
+export const FIRST_WITH_DISK_LIMITS = [6, 3, 0] as const;
+/** 2016, the first whose guests may run virtual machines of their own. */
+export const FIRST_WITH_NESTED = [10, 0, 0] as const;
 /** 2012 R2, the first with generation 2. */
 export const FIRST_WITH_GENERATION_2 = [6, 3, 0] as const;

@@ -9,6 +9,7 @@ export function planNics(
   vifs: readonly Vif[],
   host: PlanHostFacts,
   config: DriverConfig,
+  nested = false,
 ): readonly NicSpec[] {
   if (vifs.length > MAXIMUM_NICS) {
     throw new DriverError(
@@ -19,7 +20,20 @@ export function planNics(
   if (vifs.length === 0) return [];
   for (const vif of vifs) refuseUnservedBinding(vif, host);
   const chosen = chooseSwitch(host, config);
-  return vifs.map((vif) => ({ portId: vif.portId, mac: hyperVMac(vif), switchId: chosen.id }));
+  return vifs.map((vif) => ({
+    portId: vif.portId,
+    mac: hyperVMac(vif),
+    switchId: chosen.id,
+    macSpoofing: allowsSpoofing(vif, nested),
+  }));
+}
+
+/**
+ * Neutron lets a port send from any address when its port security is off. A guest that runs machines of its own needs it for theirs,
+ * and has it where the port has no security groups (usage guide, "Nested virtualization"). What Neutron did not tell counts as protected.
+ */
+function allowsSpoofing(vif: Vif, nested: boolean): boolean {
+  return vif.portSecurityEnabled === false || (nested && vif.securityGroups?.length === 0);
 }
 
 function refuseUnservedBinding(vif: Vif, host: PlanHostFacts): void {

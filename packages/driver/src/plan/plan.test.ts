@@ -50,6 +50,7 @@ describe('a generation 2 machine', () => {
         slot: 0,
         kind: 'disk',
         path: 'C:\\OpenStack\\Instances\\instance-00000001\\root.vhdx',
+        iopsLimit: 0,
       },
     ]);
     expect(vm.firmware).toEqual({
@@ -234,8 +235,6 @@ describe('refusals that need only metadata', () => {
     ],
     ['vTPM', withImage({ os_vtpm: 'required' }), 'InstanceUnacceptable', /TPM/],
     ['shielding', withImage({ os_shielded_vm: 'required' }), 'InstanceUnacceptable', /shielding/],
-    ['vNUMA', withExtraSpecs({ 'hw:numa_nodes': '2' }), 'InstanceUnacceptable', /NUMA/],
-    ['nested virtualization', withImage({ hw_cpu_features: 'sse, vmx' }), 'InstanceUnacceptable', /nested/],
     ['RemoteFX', withExtraSpecs({ 'os:resolution': '1024x768' }), 'InstanceUnacceptable', /RemoteFX/],
     [
       'accelerators',
@@ -246,11 +245,12 @@ describe('refusals that need only metadata', () => {
     ['memory encryption', withImage({ hw_mem_encryption: 'true' }), 'InstanceUnacceptable', /encryption/],
     ['PCI devices', withExtraSpecs({ 'pci_passthrough:alias': 'gpu:1' }), 'InstanceUnacceptable', /PCI/],
     [
-      'disk limits',
-      withExtraSpecs({ 'quota:disk_total_iops_sec': '100' }),
+      'disk limits for reading',
+      withExtraSpecs({ 'quota:disk_read_iops_sec': '100' }),
       'InstanceUnacceptable',
-      /disk limits/,
+      /disk_total/,
     ],
+    ['bounds of memory', withExtraSpecs({ 'quota:memory_limit': '100' }), 'InstanceUnacceptable', /memory/],
     ['swap', withFlavor({ swapMb: 512 }), 'InstanceUnacceptable', /swap/],
     [
       'a serial port 3',

@@ -2,6 +2,7 @@ import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
 import type { EarlyPlanInput, PlanInput } from './input.js';
 import { planMemory, planProcessors } from './capacity.js';
+import { planDiskLimit } from './disk-limits.js';
 import { planDisks, rootFormatOf } from './disks.js';
 import type { DiskPlan, RootFormat } from './disks.js';
 import { chooseGeneration, versionText } from './generation.js';
@@ -38,6 +39,8 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
   const generation = chooseGeneration(input);
   const rootFormat = rootFormatOf(input);
   refuseUnservedRequests(input);
+  const processors = planProcessors(input, generation);
+  planDiskLimit(input);
   return deepFreeze({
     generation,
     rootFormat,
@@ -47,10 +50,10 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
       generation,
       directory: joinHostPath(config.instancesPath, instance.name),
       security: { secureBoot: false, vtpm: false, shielded: false },
-      processors: planProcessors(input, generation),
-      memory: planMemory(input, generation),
+      processors,
+      memory: planMemory(input, generation, processors),
       controllers: controllersOf(generation),
-      nics: planNics(input.vifs, host, config),
+      nics: planNics(input.vifs, host, config, processors.nestedVirtualization),
       serialPorts: serialPorts(input.image, instance.uuid),
       pciDevices: [],
       video: 'synthetic',

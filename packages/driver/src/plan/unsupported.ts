@@ -15,7 +15,6 @@ const asksNothing = (...values: readonly string[]) => {
   const set = new Set(values);
   return (value: string) => set.has(value);
 };
-const hasNoVmx = (value: string) => !value.split(',').some((feature) => feature.trim() === 'vmx');
 
 /**
  * Requests that mean something on Hyper-V and are not served: they are refused rather than dropped. A request that is for other
@@ -48,8 +47,6 @@ const RULES: readonly Rule[] = [
   },
   { where: 'image property', name: /^hw_tpm_(version|model)$/, feature: 'a virtual TPM' },
   { where: 'flavor extra spec', name: /^hw:tpm_(version|model)$/, feature: 'a virtual TPM' },
-  { where: 'image property', name: /^hw_numa_/, feature: 'virtual NUMA' },
-  { where: 'flavor extra spec', name: /^hw:numa_/, feature: 'virtual NUMA' },
   { where: 'image property', name: /^hw_mem_page_size$/, feature: 'memory page sizes' },
   { where: 'flavor extra spec', name: /^hw:mem_page_size$/, feature: 'memory page sizes' },
   {
@@ -63,18 +60,6 @@ const RULES: readonly Rule[] = [
     name: /^hw:cpu_policy$/,
     harmless: asksNothing('shared'),
     feature: 'dedicated processors',
-  },
-  {
-    where: 'image property',
-    name: /^hw_cpu_features$/,
-    harmless: hasNoVmx,
-    feature: 'nested virtualization',
-  },
-  {
-    where: 'flavor extra spec',
-    name: /^hw:cpu_features$/,
-    harmless: hasNoVmx,
-    feature: 'nested virtualization',
   },
   { where: 'flavor extra spec', name: /^os:(resolution|monitors|vram)$/, feature: 'RemoteFX' },
   { where: 'flavor extra spec', name: /^pci_passthrough:/, feature: 'PCI pass-through' },
@@ -93,9 +78,15 @@ const RULES: readonly Rule[] = [
   },
   {
     where: 'flavor extra spec',
-    name: /^quota:disk_(total|read|write)_(iops|bytes)_sec$/,
+    name: /^quota:disk_(read|write)_(iops|bytes)_sec$/,
     harmless: asksNothing('0'),
-    feature: 'disk limits',
+    feature: 'separate limits for reading and writing (Hyper-V has quota:disk_total_*)',
+  },
+  {
+    where: 'flavor extra spec',
+    name: /^quota:memory_(limit|reservation|shares_level|shares_share)$/,
+    harmless: asksNothing('0', 'normal'),
+    feature: 'shares or bounds of memory',
   },
 ];
 

@@ -55,7 +55,20 @@ export interface ProcessorSpec {
   /** Hides newer instructions, so that the machine can move between processors of different age. */
   readonly limitFeatures: boolean;
   readonly nestedVirtualization: boolean;
-  readonly numa: boolean;
+  /** The virtual NUMA nodes that the guest sees; null = one node. */
+  readonly numa: NumaSpec | null;
+  /** Most that the machine may use, and what it is sure of, in thousandths of a percent of its processors. */
+  readonly limit: number;
+  readonly reservation: number;
+  /** Against other machines, 1 to 10000; 100 is everyone's own. */
+  readonly weight: number;
+}
+
+/** Hyper-V divides a machine by the size of a node: the nodes are as many as it takes, all alike. */
+export interface NumaSpec {
+  readonly processorsPerNode: number;
+  readonly memoryMbPerNode: number;
+  readonly nodesPerSocket: number;
 }
 
 /** All in MiB. Without dynamic memory the three are equal. */
@@ -78,6 +91,8 @@ export interface DriveSpec {
   readonly kind: 'disk' | 'dvd';
   /** The host's path of the image file. */
   readonly path: string;
+  /** I/O operations of up to 8 KiB a second; 0 = no limit. */
+  readonly iopsLimit: number;
 }
 
 export interface NicSpec {
@@ -87,6 +102,8 @@ export interface NicSpec {
   readonly mac: string;
   /** GUID (Name) of the virtual switch. */
   readonly switchId: string;
+  /** The guest may send from other addresses than its own. */
+  readonly macSpoofing: boolean;
 }
 
 export interface SerialPortSpec {

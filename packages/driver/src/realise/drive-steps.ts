@@ -59,7 +59,9 @@ export function addMedia(spec: VmSpec, machine: ObservedMachine, host: string): 
         ...before,
         complete: false,
         drives: before.drives.map((other) =>
-          sameSlot(other, wanted) ? { ...other, image: { reference: added, path: wanted.path } } : other,
+          sameSlot(other, wanted)
+            ? { ...other, image: { reference: added, path: wanted.path, iopsLimit: wanted.iopsLimit } }
+            : other,
         ),
       }),
     });
@@ -71,14 +73,14 @@ export function modifyDrives(spec: VmSpec, machine: ObservedMachine): Modificati
   const resources: CimInstance[] = [];
   const drives = machine.drives.map((drive) => {
     const wanted = spec.drives.find((candidate) => sameSlot(candidate, drive));
-    if (wanted === undefined || drive.image === undefined || sameHostPath(drive.image.path, wanted.path))
-      return drive;
-    resources.push(
-      build.change(drive.image.reference, {
-        HostResource: [wanted.path],
-      }),
-    );
-    return { ...drive, image: { ...drive.image, path: wanted.path } };
+    if (wanted === undefined || drive.image === undefined) return drive;
+    const changes = {
+      ...(sameHostPath(drive.image.path, wanted.path) ? {} : { HostResource: [wanted.path] }),
+      ...(drive.image.iopsLimit === wanted.iopsLimit ? {} : { IOPSLimit: BigInt(wanted.iopsLimit) }),
+    };
+    if (Object.keys(changes).length === 0) return drive;
+    resources.push(build.change(drive.image.reference, changes));
+    return { ...drive, image: { ...drive.image, path: wanted.path, iopsLimit: wanted.iopsLimit } };
   });
   return { resources, after: { ...machine, drives } };
 }

@@ -1,9 +1,9 @@
 import type { CimInstance } from '@nova-hyperv/wsman';
-import type { VmSpec } from '../plan/vm-spec.js';
+import type { NumaSpec, ProcessorSpec, VmSpec } from '../plan/vm-spec.js';
 import { modifyDrives } from './drive-steps.js';
 import { modifyNics } from './nic-steps.js';
 import { sameText } from './observe.js';
-import type { ObservedMachine } from './observed.js';
+import type { ObservedMachine, ObservedMemory, ObservedProcessor } from './observed.js';
 import * as build from './settings.js';
 import type { Modification, Step } from './step.js';
 
@@ -29,31 +29,55 @@ export function modifyStep(spec: VmSpec, machine: ObservedMachine, host: string)
 
 function modifyMemory(spec: VmSpec, machine: ObservedMachine): Modification {
   const { memory } = machine;
-  if (memory === undefined || sameMemory(spec.memory, memory)) return { resources: [], after: machine };
+  const { numa } = spec.processors;
+  if (memory === undefined || sameMemory(spec.memory, numa, memory)) return { resources: [], after: machine };
+  const perNumaNodeMb = numa?.memoryMbPerNode ?? memory.perNumaNodeMb;
   return {
-    resources: [build.change(memory.reference, build.memoryProperties(spec.memory))],
-    after: { ...machine, memory: { ...memory, ...spec.memory } },
+    resources: [build.change(memory.reference, build.memoryProperties(spec.memory, numa))],
+    after: { ...machine, memory: { ...memory, ...spec.memory, perNumaNodeMb } },
   };
 }
 
-function sameMemory(wanted: VmSpec['memory'], has: VmSpec['memory']): boolean {
+/** How large a node may be matters only where there are nodes. */
+function sameMemory(wanted: VmSpec['memory'], numa: NumaSpec | null, has: ObservedMemory): boolean {
   return (
     wanted.dynamic === has.dynamic &&
     wanted.startupMb === has.startupMb &&
     wanted.minimumMb === has.minimumMb &&
-    wanted.maximumMb === has.maximumMb
+    wanted.maximumMb === has.maximumMb &&
+    (numa === null || numa.memoryMbPerNode === has.perNumaNodeMb)
   );
 }
 
 function modifyProcessor(spec: VmSpec, machine: ObservedMachine): Modification {
-  const { count, limitFeatures } = spec.processors;
   const { processor } = machine;
-  if (processor === undefined || (processor.count === count && processor.limitFeatures === limitFeatures))
+  if (processor === undefined || sameProcessors(spec.processors, processor))
     return { resources: [], after: machine };
+  const { numa, ...own } = spec.processors;
+  const nestedChanges = own.nestedVirtualization !== processor.nestedVirtualization;
+  const perNumaNode = numa?.processorsPerNode ?? processor.perNumaNode;
+  const numaNodesPerSocket = numa?.nodesPerSocket ?? processor.numaNodesPerSocket;
   return {
-    resources: [build.change(processor.reference, build.processorProperties(spec.processors))],
-    after: { ...machine, processor: { ...processor, count, limitFeatures } },
+    resources: [build.change(processor.reference, build.processorProperties(spec.processors, nestedChanges))],
+    after: { ...machine, processor: { ...processor, ...own, perNumaNode, numaNodesPerSocket } },
   };
+}
+
+const PROCESSOR_FIELDS = [
+  'count',
+  'limitFeatures',
+  'nestedVirtualization',
+  'limit',
+  'reservation',
+  'weight',
+] as const;
+
+function sameProcessors({ numa, ...wanted }: ProcessorSpec, has: ObservedProcessor): boolean {
+  return (
+    PROCESSOR_FIELDS.every((name) => wanted[name] === has[name]) &&
+    (numa === null ||
+      (numa.processorsPerNode === has.perNumaNode && numa.nodesPerSocket === has.numaNodesPerSocket))
+  );
 }
 
 function modifySerialPorts(spec: VmSpec, machine: ObservedMachine): Modification {

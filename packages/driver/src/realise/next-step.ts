@@ -1,5 +1,6 @@
 import type { VmSpec } from '../plan/vm-spec.js';
 import { addControllers, addDrives, addMedia } from './drive-steps.js';
+import { featureStep } from './feature-step.js';
 import { modifyStep } from './modify-step.js';
 import { addConnections, addNics } from './nic-steps.js';
 import type { ObservedMachine } from './observed.js';
@@ -27,5 +28,5 @@ export function nextStep(spec: VmSpec, machine: ObservedMachine, host: string): 
   additions.push(...addNics(spec, machine, additions.length > 0), ...addConnections(spec, machine, host));
   if (additions.length > 0) return { kind: 'add', additions };
   if (!machine.complete) return { kind: 'observe' };
-  return modifyStep(spec, machine, host) ?? settingsStep(spec, machine, host);
+  return modifyStep(spec, machine, host) ?? featureStep(spec, machine) ?? settingsStep(spec, machine, host);
 }

@@ -5,6 +5,7 @@ import {
   HyperVError,
   numbers,
   numeric,
+  PORT_SECURITY,
   reference,
   RESOURCE,
   SUB_TYPE_GENERATION,
@@ -15,6 +16,7 @@ import type { ResourceKind } from '@nova-hyperv/hyperv';
 import type { Bus } from '../plan/vm-spec.js';
 import { instanceIdOf } from './observed.js';
 import type {
+  ObservedConnection,
   ObservedController,
   ObservedDrive,
   ObservedMachine,
@@ -100,6 +102,7 @@ function memoryOf(row: CimInstance): ObservedMemory {
     startupMb,
     minimumMb: dynamic ? numeric(row, 'Reservation') : startupMb,
     maximumMb: dynamic ? numeric(row, 'Limit') : startupMb,
+    perNumaNodeMb: numeric(row, 'MaxMemoryBlocksPerNumaNode'),
   };
 }
 
@@ -109,6 +112,11 @@ function processorOf(row: CimInstance): ObservedProcessor {
     count: numeric(row, 'VirtualQuantity'),
     limitFeatures: flag(row, 'LimitProcessorFeatures'),
     nestedVirtualization: flag(row, 'ExposeVirtualizationExtensions'),
+    limit: numeric(row, 'Limit'),
+    reservation: numeric(row, 'Reservation'),
+    weight: numeric(row, 'Weight'),
+    perNumaNode: numeric(row, 'MaxProcessorsPerNumaNode'),
+    numaNodesPerSocket: numeric(row, 'MaxNumaNodesPerSocket'),
   };
 }
 
@@ -142,7 +150,13 @@ function drivesOf(rows: SettingsRows, controllers: readonly ObservedController[]
         kind: kind === 'diskDrive' ? 'disk' : 'dvd',
         ...(image === undefined
           ? {}
-          : { image: { reference: referenceOf(image), path: texts(image, 'HostResource')[0] ?? '' } }),
+          : {
+              image: {
+                reference: referenceOf(image),
+                path: texts(image, 'HostResource')[0] ?? '',
+                iopsLimit: numeric(image, 'IOPSLimit'),
+              },
+            }),
       });
     }
   }
@@ -163,10 +177,24 @@ function nicsOf(rows: SettingsRows): readonly ObservedNic[] {
             connection: {
               reference: referenceOf(connection),
               switchId: switchIdOf(texts(connection, 'HostResource')[0]),
+              ...portSecurityOf(rows, connection),
             },
           }),
     };
   });
+}
+
+/** A feature's InstanceID begins with that of the connection whose switch port it belongs to. */
+function portSecurityOf(
+  rows: SettingsRows,
+  connection: CimInstance,
+): Pick<ObservedConnection, 'security'> | undefined {
+  const prefix = `${text(connection, 'InstanceID').toLowerCase()}\\`;
+  const feature = rows.find(
+    (row) => row.className === PORT_SECURITY && text(row, 'InstanceID').toLowerCase().startsWith(prefix),
+  );
+  if (feature === undefined) return undefined;
+  return { security: { reference: referenceOf(feature), macSpoofing: flag(feature, 'AllowMacSpoofing') } };
 }
 
 function switchIdOf(path: string | undefined): string {

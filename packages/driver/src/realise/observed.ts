@@ -25,6 +25,7 @@ export interface ObservedSettings {
   readonly generation: Generation;
   readonly dataRoot: string;
   readonly secureBoot: boolean;
+  /** VirtualNumaEnabled; how the nodes are made up stands with memory and processor. */
   readonly numa: boolean;
   readonly startAction: number;
   readonly shutdownAction: number;
@@ -39,6 +40,7 @@ export interface ObservedSettings {
 
 export interface ObservedMemory extends MemorySpec {
   readonly reference: CimReference;
+  readonly perNumaNodeMb: number;
 }
 
 export interface ObservedProcessor {
@@ -46,6 +48,11 @@ export interface ObservedProcessor {
   readonly count: number;
   readonly limitFeatures: boolean;
   readonly nestedVirtualization: boolean;
+  readonly limit: number;
+  readonly reservation: number;
+  readonly weight: number;
+  readonly perNumaNode: number;
+  readonly numaNodesPerSocket: number;
 }
 
 export interface ObservedController {
@@ -60,14 +67,21 @@ export interface ObservedDrive {
   readonly controller: number;
   readonly slot: number;
   readonly kind: 'disk' | 'dvd';
-  readonly image?: { readonly reference: CimReference; readonly path: string };
+  readonly image?: { readonly reference: CimReference; readonly path: string; readonly iopsLimit: number };
 }
 
 export interface ObservedNic {
   readonly reference: CimReference;
   readonly portId: string;
   readonly mac: string;
-  readonly connection?: { readonly reference: CimReference; readonly switchId: string };
+  readonly connection?: ObservedConnection;
+}
+
+export interface ObservedConnection {
+  readonly reference: CimReference;
+  readonly switchId: string;
+  /** Security settings of the switch port; undefined = the host's own, which allow nothing. */
+  readonly security?: { readonly reference: CimReference; readonly macSpoofing: boolean };
 }
 
 export interface ObservedSerialPort {

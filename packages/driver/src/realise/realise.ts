@@ -99,6 +99,10 @@ async function perform(
         await host.machines.modifyResources(resources, invoke);
       }
       return step.after;
+    case 'feature':
+      if (step.isNew) await host.machines.addFeatures(step.connection, [step.feature], invoke);
+      else await host.machines.modifyFeatures([step.feature], invoke);
+      return step.after;
     case 'settings':
       await host.machines.modifySettings(machine, step.changes, invoke);
       return step.after;

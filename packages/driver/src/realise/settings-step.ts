@@ -27,7 +27,7 @@ export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: strin
   set(has.shutdownAction !== shutdownAction, { AutomaticShutdownAction: shutdownAction }, { shutdownAction });
   const { chassisAssetTag } = spec;
   set(has.chassisAssetTag !== chassisAssetTag, { ChassisAssetTag: chassisAssetTag }, { chassisAssetTag });
-  const { numa } = spec.processors;
+  const numa = spec.processors.numa !== null;
   set(has.numa !== numa, { VirtualNumaEnabled: numa }, { numa });
   if (spec.firmware.kind === 'uefi') {
     const { secureBoot } = spec.security;

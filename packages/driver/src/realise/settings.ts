@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
 import { formatObjectPath } from '@nova-hyperv/wsman';
-import { reference, RESOURCE, settingsInstance, SUB_TYPE_GENERATION } from '@nova-hyperv/hyperv';
+import {
+  PORT_SECURITY,
+  reference,
+  RESOURCE,
+  settingsInstance,
+  SUB_TYPE_GENERATION,
+} from '@nova-hyperv/hyperv';
 import type { ResourceKind, SystemSettings, WmiClasses } from '@nova-hyperv/hyperv';
 import type { DriveSpec, MemorySpec, NicSpec, ProcessorSpec, VmSpec } from '../plan/vm-spec.js';
-import { biosValue, FULL_PROCESSOR, shutdownValue, START_ACTION_NONE } from './values.js';
+import { biosValue, shutdownValue, START_ACTION_NONE } from './values.js';
 
 /**
  * The settings objects to send. Each holds the few properties that Hyper-V needs, as clients do that are known to work with real
@@ -25,7 +31,7 @@ export function definition(spec: VmSpec): SystemSettings {
     SwapFileDataRoot: directory,
     AutomaticStartupAction: START_ACTION_NONE,
     AutomaticShutdownAction: shutdownValue(spec.automaticShutdown),
-    VirtualNumaEnabled: spec.processors.numa,
+    VirtualNumaEnabled: spec.processors.numa !== null,
     ChassisAssetTag: spec.chassisAssetTag,
     ...(spec.generation === 2 ? { SecureBootEnabled: spec.security.secureBoot } : {}),
     ...(firmware.kind === 'bios' ? { BootOrder: firmware.bootOrder.map((device) => biosValue(device)) } : {}),
@@ -39,7 +45,8 @@ export type Changes = WmiClasses[
   | 'Msvm_SerialPortSettingData'
   | 'Msvm_StorageAllocationSettingData'
   | 'Msvm_SyntheticEthernetPortSettingData'
-  | 'Msvm_EthernetPortAllocationSettingData'];
+  | 'Msvm_EthernetPortAllocationSettingData'
+  | 'Msvm_EthernetSwitchPortSecuritySettingData'];
 
 type ClassOf<K extends ResourceKind> = WmiClasses[(typeof RESOURCE)[K]['className']];
 
@@ -69,6 +76,7 @@ export function newImage(drive: DriveSpec, driveReference: CimReference, host: s
   return resource(drive.kind === 'disk' ? 'diskImage' : 'dvdImage', {
     Parent: formatObjectPath(driveReference, { host }),
     HostResource: [drive.path],
+    ...(drive.iopsLimit === 0 ? {} : { IOPSLimit: BigInt(drive.iopsLimit) }),
   });
 }
 
@@ -108,20 +116,44 @@ export function change(target: CimReference, properties: Changes): CimInstance {
   };
 }
 
-export function memoryProperties(memory: MemorySpec): WmiClasses['Msvm_MemorySettingData'] {
+export function memoryProperties(
+  memory: MemorySpec,
+  numa: ProcessorSpec['numa'],
+): WmiClasses['Msvm_MemorySettingData'] {
   return {
     DynamicMemoryEnabled: memory.dynamic,
     VirtualQuantity: BigInt(memory.startupMb),
     Reservation: BigInt(memory.minimumMb),
     Limit: BigInt(memory.maximumMb),
+    ...(numa === null ? {} : { MaxMemoryBlocksPerNumaNode: BigInt(numa.memoryMbPerNode) }),
   };
 }
 
-export function processorProperties(processors: ProcessorSpec): WmiClasses['Msvm_ProcessorSettingData'] {
+export function processorProperties(
+  processors: ProcessorSpec,
+  nestedChanges: boolean,
+): WmiClasses['Msvm_ProcessorSettingData'] {
+  const { numa } = processors;
   return {
     VirtualQuantity: BigInt(processors.count),
-    Reservation: 0n,
-    Limit: FULL_PROCESSOR,
+    Reservation: BigInt(processors.reservation),
+    Limit: BigInt(processors.limit),
+    Weight: processors.weight,
     LimitProcessorFeatures: processors.limitFeatures,
+    ...(numa === null
+      ? {}
+      : {
+          MaxProcessorsPerNumaNode: BigInt(numa.processorsPerNode),
+          MaxNumaNodesPerSocket: BigInt(numa.nodesPerSocket),
+        }),
+    // Hosts before 10.0 do not have the property: it is named only where it changes.
+    ...(nestedChanges ? { ExposeVirtualizationExtensions: processors.nestedVirtualization } : {}),
   };
+}
+
+/** Features of a switch port; `existing` is changed, else they are added. */
+export function portSecurity(macSpoofing: boolean, existing: CimReference | undefined): CimInstance {
+  const properties = { AllowMacSpoofing: macSpoofing };
+  if (existing !== undefined) return change(existing, properties);
+  return settingsInstance(PORT_SECURITY, properties);
 }

@@ -27,7 +27,17 @@ export function specOf(machine: ObservedMachine, like: Pick<VmSpec, 'nics'> = { 
       count: processor?.count ?? 0,
       limitFeatures: processor?.limitFeatures ?? false,
       nestedVirtualization: processor?.nestedVirtualization ?? false,
-      numa: settings?.numa ?? false,
+      numa:
+        settings?.numa === true
+          ? {
+              processorsPerNode: processor?.perNumaNode ?? 0,
+              memoryMbPerNode: memory?.perNumaNodeMb ?? 0,
+              nodesPerSocket: processor?.numaNodesPerSocket ?? 0,
+            }
+          : null,
+      limit: processor?.limit ?? 0,
+      reservation: processor?.reservation ?? 0,
+      weight: processor?.weight ?? 0,
     },
     memory: {
       dynamic: memory?.dynamic ?? false,
@@ -43,10 +53,16 @@ export function specOf(machine: ObservedMachine, like: Pick<VmSpec, 'nics'> = { 
         slot,
         kind,
         path: image?.path ?? '',
+        iopsLimit: image?.iopsLimit ?? 0,
       }))
       .toSorted(compareDrives),
     nics: machine.nics
-      .map(({ portId, mac, connection }) => ({ portId, mac, switchId: connection?.switchId ?? '' }))
+      .map(({ portId, mac, connection }) => ({
+        portId,
+        mac,
+        switchId: connection?.switchId ?? '',
+        macSpoofing: connection?.security?.macSpoofing ?? false,
+      }))
       .toSorted((a, b) => (rank.get(a.portId) ?? rank.size) - (rank.get(b.portId) ?? rank.size)),
     serialPorts: [serialPort(machine, 1), serialPort(machine, 2)],
     pciDevices: [],

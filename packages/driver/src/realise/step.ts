@@ -14,6 +14,14 @@ export type Step =
   | { readonly kind: 'remove'; readonly references: readonly CimReference[]; readonly after: ObservedMachine }
   | { readonly kind: 'add'; readonly additions: readonly Addition[] }
   | { readonly kind: 'modify'; readonly resources: readonly CimInstance[]; readonly after: ObservedMachine }
+  | {
+      /** Features of one switch port: a call names the port whose features it adds. */
+      readonly kind: 'feature';
+      readonly connection: CimReference;
+      readonly feature: CimInstance;
+      readonly isNew: boolean;
+      readonly after: ObservedMachine;
+    }
   | { readonly kind: 'settings'; readonly changes: SystemSettings; readonly after: ObservedMachine };
 
 /** Changes of resources that are there, and what the machine then is. */

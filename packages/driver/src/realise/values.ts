@@ -18,9 +18,6 @@ export const SHUTDOWN_ACTIONS: readonly (readonly [VmSpec['automaticShutdown'], 
 /** Msvm_VirtualSystemSettingData.AutomaticStartupAction: Nova starts machines, the host does not. */
 export const START_ACTION_NONE = 2;
 
-/** Msvm_ProcessorSettingData.Limit: 100 % in thousandths of a percent. */
-export const FULL_PROCESSOR = 100_000n;
-
 export function biosValue(device: BiosBootDevice): number {
   return BIOS_DEVICES.find(([name]) => name === device)?.[1] ?? 0;
 }

@@ -1,6 +1,8 @@
 import type { DiskInfo } from '@nova-hyperv/vhd';
 import { DEFAULT_CONFIG } from '../config.js';
 import type { BaseImage, EarlyPlanInput, PlanHostFacts, PlanInput } from '../plan/input.js';
+import { plan } from '../plan/plan.js';
+import type { DriveSpec } from '../plan/vm-spec.js';
 import type { Flavor, ImageMeta, Instance, Vif } from '../types.js';
 
 const MIB = 1024 * 1024;
@@ -72,6 +74,8 @@ export function hostFacts(changes: Partial<PlanHostFacts> = {}): PlanHostFacts {
     name: 'HV1',
     windowsVersion: { major: 10, minor: 0, build: 20348 },
     logicalProcessors: 8,
+    processorMhz: 2000,
+    clustered: false,
     switches: [{ id: SWITCH_ID, name: 'external', external: true }],
     ...changes,
   };
@@ -114,4 +118,8 @@ export function earlyInput(changes: Partial<EarlyPlanInput> = {}): EarlyPlanInpu
 
 export function planInput(changes: Partial<PlanInput> = {}): PlanInput {
   return { ...earlyInput(), base: base(), ...changes };
+}
+
+export function plannedDrives(changes: Partial<PlanInput>): readonly DriveSpec[] {
+  return plan(planInput(changes)).vm.drives;
 }

@@ -1,65 +1,15 @@
 import { cpus } from 'node:os';
 import { statfsSync } from 'node:fs';
-import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
-import { CIMV2, V2, dateTime, instance, reference, v2 } from '../cim.js';
+import type { CimValue } from '@nova-hyperv/wsman';
+import { CIMV2, dateTime, instance } from '../cim.js';
 import type { RuleHost } from '../machines/rules.js';
 import type { InstanceSource } from '../store/store.js';
-import type { Definitions } from './definitions.js';
-import { known } from '../machines/build.js';
 
 /** What of the host changes while it runs. */
 export interface HostUsage {
   /** MB that running machines hold. */
   memoryInUse(): number;
   readonly bootTime: Date;
-}
-
-const NODE = String.raw`Microsoft:PhysicalNode\0`;
-
-/** One NUMA node with the host's memory and processors. */
-export function numaObjects(host: RuleHost): Definitions {
-  const system = host.name.toUpperCase();
-  const keys = (className: string): Record<string, string> => ({
-    SystemCreationClassName: 'Msvm_ComputerSystem',
-    SystemName: system,
-    CreationClassName: className,
-  });
-  const object = (className: string, properties: Readonly<Record<string, CimValue>>): CimInstance =>
-    v2(className, known(host, className, properties));
-  const memoryKeys = { ...keys('Msvm_Memory'), DeviceID: NODE };
-  const processors = Array.from({ length: host.processors }, (_, number) => ({
-    ...keys('Msvm_Processor'),
-    DeviceID: `Microsoft:${system}\\${number}`,
-  }));
-  const node = { ...keys('Msvm_NumaNode'), NodeID: NODE };
-  const nodeReference = reference(V2, 'Msvm_NumaNode', node);
-  const member = (className: string, of: Readonly<Record<string, string>>): CimInstance =>
-    v2('Msvm_HostedDependency', { Antecedent: nodeReference, Dependent: reference(V2, className, of) });
-  return {
-    objects: [
-      object('Msvm_NumaNode', {
-        ...node,
-        ElementName: 'NUMA Node 0',
-        Name: 'NUMA Node 0',
-        EnabledState: 2,
-        NumberOfLogicalProcessors: host.processors,
-        NumberOfProcessorCores: host.processors,
-        CurrentlyConsumableMemoryBlocks: BigInt(host.memoryMb),
-      }),
-      object('Msvm_Memory', {
-        ...memoryKeys,
-        ElementName: 'Memory',
-        BlockSize: 1_048_576n,
-        NumberOfBlocks: BigInt(host.memoryMb),
-        ConsumableBlocks: BigInt(host.memoryMb),
-        EnabledState: 2,
-      }),
-      ...processors.map((of) =>
-        object('Msvm_Processor', { ...of, ElementName: 'Processor', LoadPercentage: 0, EnabledState: 2 }),
-      ),
-    ],
-    links: [member('Msvm_Memory', memoryKeys), ...processors.map((of) => member('Msvm_Processor', of))],
-  };
 }
 
 /** Facts of the operating system and the machine in root/cimv2. */
@@ -73,7 +23,9 @@ export function win32Sources(host: RuleHost, usage: HostUsage): readonly Instanc
   const system = host.name.toUpperCase();
   return [
     source('Win32_OperatingSystem', () => [operatingSystem(host, usage, system)]),
-    source('Win32_Processor', () => [processor(host, system)]),
+    source('Win32_Processor', () =>
+      host.numa.nodes.map((node) => processor(node.id, node.processors.length, system)),
+    ),
     source('Win32_ComputerSystem', () => [computerSystem(host, system)]),
     source('Win32_LogicalDisk', () => [logicalDisk(host, system)]),
     source('Win32_ServerFeature', () => [
@@ -130,7 +82,7 @@ function computerSystem(host: RuleHost, system: string): Readonly<Record<string,
     Model: 'Emulated Hyper-V host',
     CreationClassName: 'Win32_ComputerSystem',
     HypervisorPresent: true,
-    NumberOfProcessors: 1,
+    NumberOfProcessors: host.numa.nodes.length,
     NumberOfLogicalProcessors: host.processors,
     TotalPhysicalMemory: BigInt(host.memoryMb) * 1_048_576n,
     SystemType: 'x64-based PC',
@@ -149,11 +101,12 @@ function knownHere(
   );
 }
 
-function processor(host: RuleHost, system: string): Record<string, CimValue> {
+/** One socket, which is a NUMA node. */
+function processor(socket: number, cores: number, system: string): Record<string, CimValue> {
   const [real] = cpus();
   const name = real?.model.trim() ?? 'Processor';
   return {
-    DeviceID: 'CPU0',
+    DeviceID: `CPU${socket}`,
     Name: name,
     Caption: name,
     Manufacturer: name.includes('AMD') ? 'AuthenticAMD' : 'GenuineIntel',
@@ -163,9 +116,9 @@ function processor(host: RuleHost, system: string): Record<string, CimValue> {
     DataWidth: 64,
     MaxClockSpeed: real === undefined || real.speed === 0 ? 2000 : real.speed,
     CurrentClockSpeed: real === undefined || real.speed === 0 ? 2000 : real.speed,
-    NumberOfCores: host.processors,
-    NumberOfEnabledCore: host.processors,
-    NumberOfLogicalProcessors: host.processors,
+    NumberOfCores: cores,
+    NumberOfEnabledCore: cores,
+    NumberOfLogicalProcessors: cores,
     SystemName: system,
     SystemCreationClassName: 'Win32_ComputerSystem',
     CreationClassName: 'Win32_Processor',

@@ -44,7 +44,7 @@ export function serviceObjects(host: RuleHost, state: HostState): readonly CimIn
       Status: 'OK',
       TimeOfLastStateChange: NEVER,
       OnTimeInMilliseconds: null,
-      NumberOfNumaNodes: 1,
+      NumberOfNumaNodes: host.numa.nodes.length,
       ResetCapability: 1,
     }),
     ...SERVICES.flatMap(([className, elementName, name]) =>
@@ -86,7 +86,7 @@ function serviceSettings(host: RuleHost, state: HostState, made: Make): CimInsta
       DefaultVirtualHardDiskPath: String.raw`C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks`,
       MinimumMacAddress: '00155D000000',
       MaximumMacAddress: '00155D00FFFF',
-      NumaSpanningEnabled: true,
+      NumaSpanningEnabled: host.numa.spanning,
       EnhancedSessionModeEnabled: false,
       PrimaryOwnerName: 'Administrators',
       HypervisorRootSchedulerEnabled: false,

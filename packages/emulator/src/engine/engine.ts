@@ -70,6 +70,10 @@ export interface MachineConfig {
   readonly generation: 1 | 2;
   readonly memoryMb: number;
   readonly processors: number;
+  /** Virtual NUMA nodes, first processors first; absent or one: the guest sees no more than one. */
+  readonly numaNodes?: readonly NumaNodeConfig[];
+  /** The guest may run virtual machines of its own. */
+  readonly nestedVirtualization?: boolean;
   readonly biosGuid: string;
   readonly chassisAssetTag?: string;
   readonly serialNumber?: string;
@@ -80,6 +84,11 @@ export interface MachineConfig {
   readonly nics: readonly NicConfig[];
   /** Index 0 is COM1. `pipe` is the pipe's name after `\\.\pipe\`; undefined = nothing connected. */
   readonly serialPorts: readonly SerialPortConfig[];
+}
+
+export interface NumaNodeConfig {
+  readonly processors: number;
+  readonly memoryMb: number;
 }
 
 export interface SerialPortConfig {

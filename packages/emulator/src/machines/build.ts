@@ -22,6 +22,7 @@ export function newResource(
       : made.className;
   const all: Record<string, CimValue> = {
     ...made.properties,
+    ...nodeSizes(name, host),
     ElementName: made.elementName,
     Caption: made.elementName,
     Description: `Settings for the Microsoft ${made.elementName}.`,
@@ -31,6 +32,17 @@ export function newResource(
     InstanceID: instanceId,
   };
   return v2(className, known(host, className, all));
+}
+
+/** A new machine's virtual NUMA nodes are as large as those of the host. */
+function nodeSizes(name: KindName, { numa }: RuleHost): Readonly<Record<string, CimValue>> {
+  if (name === 'memory') {
+    const megabytes = Math.max(...numa.nodes.map(({ memoryMb }) => memoryMb));
+    return { MaxMemoryBlocksPerNumaNode: BigInt(Math.max(8, megabytes - (megabytes % 2))) };
+  }
+  if (name !== 'processor') return {};
+  const processors = Math.max(...numa.nodes.map((node) => node.processors.length));
+  return { MaxProcessorsPerNumaNode: BigInt(Math.min(processors, 64)) };
 }
 
 /** Leaves out what the release's class does not have. */

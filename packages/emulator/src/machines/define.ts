@@ -39,6 +39,7 @@ export function defineMachine(
     lastConfigurationChange: now.toISOString(),
     startedAt: null,
     wasRunning: false,
+    placement: null,
   };
   let machine: Machine = {
     ...base,

@@ -5,6 +5,7 @@ import type { DriveConfig, FirmwareConfig, MachineConfig, NicConfig } from '../e
 import { HV, HyperVError } from '../errors.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { parseObjectPath } from '../store/object-path.js';
+import { virtualNodes } from '../numa/virtual-nodes.js';
 import { isKind } from './kinds.js';
 import { pipeOf } from './modify.js';
 import {
@@ -28,12 +29,15 @@ export function machineConfig(machine: Machine, host: RuleHost): MachineConfig {
   const settings = machine.settings.properties;
   const drives = drivesOf(machine, host);
   const ports = resourcesOf(machine).filter((resource) => isKind(resource, 'serial-port'));
+  const [memory, processor] = [singleOf(machine, 'memory'), singleOf(machine, 'processor')];
   return {
     id: machine.id,
     name: nameOf(machine),
     generation: generationOf(machine),
-    memoryMb: numberOf(singleOf(machine, 'memory')?.properties['VirtualQuantity'], 1024),
-    processors: numberOf(singleOf(machine, 'processor')?.properties['VirtualQuantity'], 1),
+    memoryMb: numberOf(memory?.properties['VirtualQuantity'], 1024),
+    processors: numberOf(processor?.properties['VirtualQuantity'], 1),
+    numaNodes: virtualNodes(machine.settings, memory, processor),
+    nestedVirtualization: isTrue(processor?.properties['ExposeVirtualizationExtensions']),
     biosGuid: textOf(settings['BIOSGUID']).replaceAll(/[{}]/g, ''),
     chassisAssetTag: textOf(settings['ChassisAssetTag']),
     serialNumber: textOf(settings['BIOSSerialNumber']),

@@ -2,6 +2,8 @@ import type { CimInstance, Schema } from '@nova-hyperv/wsman';
 import { damaged } from '../state-files.js';
 import type { StateFiles } from '../state-files.js';
 import { typedInstance } from '../store/typing.js';
+import { isPlacement } from '../numa/placement.js';
+import type { Placement } from '../numa/placement.js';
 import { STATE, idOf, settingsId } from './model.js';
 import type { Machine } from './model.js';
 
@@ -15,6 +17,8 @@ interface MachineFile {
   readonly lastStateChange: string | null;
   readonly lastConfigurationChange: string;
   readonly wasRunning: boolean;
+  /** Absent in files of before there were NUMA nodes. */
+  readonly placement?: Placement | null;
 }
 
 export function saveMachine(files: StateFiles, machine: Machine): void {
@@ -26,6 +30,7 @@ export function saveMachine(files: StateFiles, machine: Machine): void {
     lastStateChange: machine.lastStateChange,
     lastConfigurationChange: machine.lastConfigurationChange,
     wasRunning: machine.wasRunning,
+    placement: machine.placement,
   };
   files.write(machine.id, content);
 }
@@ -62,6 +67,7 @@ function machineFrom(files: StateFiles, name: string, schema: Schema): Machine {
       lastConfigurationChange: content.lastConfigurationChange,
       startedAt: null,
       wasRunning: content.wasRunning,
+      placement: content.placement ?? null,
     };
   } catch (error) {
     return fail(error instanceof Error ? error.message : 'its settings cannot be read', error);
@@ -79,7 +85,8 @@ function isMachineFile(content: unknown): content is MachineFile {
     file.resources.every(isInstanceLike) &&
     (file.lastStateChange === null || typeof file.lastStateChange === 'string') &&
     typeof file.lastConfigurationChange === 'string' &&
-    typeof file.wasRunning === 'boolean'
+    typeof file.wasRunning === 'boolean' &&
+    (file.placement === undefined || file.placement === null || isPlacement(file.placement))
   );
 }
 

@@ -1,5 +1,6 @@
 import type { CimInstance, CimReference, CimValue } from '@nova-hyperv/wsman';
 import { V2, settingReference, textOf, v2 } from '../cim.js';
+import type { Placement } from '../numa/placement.js';
 import { parseObjectPath } from '../store/object-path.js';
 
 /** `Msvm_ComputerSystem.EnabledState` as v2 reports it. Source: HyperV_v2, msvm-computersystem. */
@@ -34,6 +35,8 @@ export interface Machine {
   readonly startedAt: string | null;
   /** Set while it runs; tells the next process that a restart of the host took the guest down. */
   readonly wasRunning: boolean;
+  /** Where its memory lies on the host's NUMA nodes; null while it is off. */
+  readonly placement: Placement | null;
 }
 
 export function generationOf(machine: Machine): 1 | 2 {

@@ -1,6 +1,7 @@
 import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
 import type { Engine, MachineConfig } from '../engine/engine.js';
+import type { Placement } from '../numa/placement.js';
 import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
 import { recoveredParents } from './disk-chain.js';
@@ -77,7 +78,10 @@ export class MachineRegistry {
       .filter((config) => config !== undefined);
     // Before anybody opens one: guests may have been left without the process that served their disks.
     const running = new Map<string, Running>();
-    for (const config of configs) running.set(config.id, await this.#withParents(config));
+    for (const config of configs) {
+      const placement = this.get(config.id)?.placement ?? [];
+      running.set(config.id, { ...(await this.#withParents(config)), placement });
+    }
     const adopted = await this.#engine.adopt(configs);
     for (const { machineId, state, startedAt } of adopted) {
       const machine = this.get(machineId);
@@ -157,13 +161,14 @@ export class MachineRegistry {
     const machine = assignedMacs(before, this.#machines.values());
     this.#publish({ ...machine, enabledState: STATE.starting, requestedState: STATE.running });
     try {
-      const { config } = await this.#claim(machineConfig(machine, this.#host));
+      const { config, placement } = await this.#claim(machineConfig(machine, this.#host));
       // Written first, so that a process killed here finds the guest again.
-      saveMachine(this.#files, { ...machine, wasRunning: true });
+      saveMachine(this.#files, { ...machine, wasRunning: true, placement });
       await this.#engineErrors(() => this.#engine.start(config));
       this.setPower(machineId, STATE.running, {
         startedAt: this.#host.clock.now().toISOString(),
         wasRunning: true,
+        placement,
       });
     } catch (error) {
       if (this.#engine.isRunning(machineId)) await this.#engine.turnOff(machineId).catch(() => undefined);
@@ -174,6 +179,7 @@ export class MachineRegistry {
         requestedState: before.requestedState,
         startedAt: null,
         wasRunning: false,
+        placement: null,
       });
       throw error;
     }
@@ -199,7 +205,13 @@ export class MachineRegistry {
       if (machine === undefined) return;
       this.#running.delete(machineId);
       await Promise.resolve();
-      this.#reached({ ...machine, enabledState: STATE.off, startedAt: null, wasRunning: true });
+      this.#reached({
+        ...machine,
+        enabledState: STATE.off,
+        startedAt: null,
+        wasRunning: true,
+        placement: null,
+      });
     });
   }
 
@@ -239,6 +251,11 @@ export class MachineRegistry {
     return this.#running.memoryInUse();
   }
 
+  /** Where the running machines' memory lies on the host's NUMA nodes. */
+  placements(): readonly Placement[] {
+    return this.#running.placements();
+  }
+
   isRunning(machineId: string): boolean {
     return this.#running.has(machineId);
   }
@@ -254,7 +271,7 @@ export class MachineRegistry {
 
   #setOff(machineId: string): void {
     this.#running.delete(machineId);
-    this.setPower(machineId, STATE.off, { startedAt: null, wasRunning: false });
+    this.setPower(machineId, STATE.off, { startedAt: null, wasRunning: false, placement: null });
   }
 
   #configOf(machine: Machine): MachineConfig | undefined {
@@ -294,8 +311,8 @@ export class MachineRegistry {
    */
   async #claim(config: MachineConfig, now?: Running): Promise<Running> {
     return await this.exclusively(CLAIMING, async () => {
-      const next = await this.#withParents(config);
-      if (now === undefined) this.#running.checkMemory(config, this.#host.memoryMb);
+      const placement = now?.placement ?? this.#running.place(config, this.#host);
+      const next = { ...(await this.#withParents(config)), placement };
       this.#running.checkSharing(next, this.holds, this.#host.paths);
       this.#running.set(config.id, now === undefined ? next : both(now, next));
       return next;
@@ -303,7 +320,7 @@ export class MachineRegistry {
   }
 
   /** With what the disks of its drives are differences to; brings files that a killed process left into order. */
-  async #withParents(config: MachineConfig): Promise<Running> {
+  async #withParents(config: MachineConfig): Promise<Omit<Running, 'placement'>> {
     const host = this.#chainHost();
     const parents = new Map<string, readonly string[]>();
     for (const { id, path, kind } of config.drives) {

@@ -1,6 +1,7 @@
 import type { CimInstance, CimReference, Schema } from '@nova-hyperv/wsman';
 import type { Clock } from '../clock.js';
 import type { DrivePaths } from '../paths.js';
+import type { NumaTopology } from '../numa/topology.js';
 import type { Release } from '../releases.js';
 
 /** What the rules need to know of the host. */
@@ -12,6 +13,8 @@ export interface RuleHost {
   readonly clock: Clock;
   readonly processors: number;
   readonly memoryMb: number;
+  readonly numa: NumaTopology;
+  readonly cluster: string | undefined;
   /** Call shapes that are refused. */
   readonly refuse: ReadonlySet<string>;
   /** A new GUID, upper case. */

@@ -1,5 +1,8 @@
 import type { MachineConfig } from '../engine/engine.js';
 import { HV, HyperVError } from '../errors.js';
+import { placeMachine } from '../numa/placement.js';
+import type { Placement } from '../numa/placement.js';
+import type { NumaTopology } from '../numa/topology.js';
 import type { DrivePaths } from '../paths.js';
 import type { FileHolds } from './file-holds.js';
 
@@ -18,6 +21,8 @@ export interface Running {
   readonly config: MachineConfig;
   /** This machine's paths of the disks that a drive's disk is a difference to, by the drive's id. */
   readonly parents: ReadonlyMap<string, readonly string[]>;
+  /** Where its memory lies on the host's NUMA nodes. */
+  readonly placement: Placement;
 }
 
 /** What runs on the host, by machine id: who holds which files, and how much memory is taken. */
@@ -68,15 +73,21 @@ export class RunningGuests extends Map<string, Running> {
     }
   }
 
-  /** Whether the host, which has `memoryMb`, can start it besides those that run; 32778 when not. */
-  checkMemory(config: MachineConfig, memoryMb: number): void {
-    const free = memoryMb - this.memoryInUse();
+  /** Where the memory of a machine that starts lies besides that of those that run; 32778 where there is not enough. */
+  place(config: MachineConfig, host: { readonly memoryMb: number; readonly numa: NumaTopology }): Placement {
+    const free = host.memoryMb - this.memoryInUse();
     if (config.memoryMb > free) {
       throw new HyperVError(
         HV.outOfMemory,
         `Not enough memory in the system to start the virtual machine with ${config.memoryMb} MB: ${free} MB are free.`,
       );
     }
+    const { name, memoryMb, processors, numaNodes: nodes = [{ processors, memoryMb }] } = config;
+    return placeMachine({ name, nodes }, host.numa, this.placements());
+  }
+
+  placements(): readonly Placement[] {
+    return [...this.values()].map(({ placement }) => placement);
   }
 }
 
@@ -85,6 +96,7 @@ export function both(now: Running, next: Running): Running {
   return {
     config: { ...next.config, drives: [...next.config.drives, ...now.config.drives] },
     parents: new Map([...now.parents, ...next.parents]),
+    placement: now.placement,
   };
 }
 

@@ -8,6 +8,7 @@ import { known } from '../machines/build.js';
 import { refuseShape } from './context.js';
 import type { ServiceContext } from './context.js';
 import { systemOf } from './machine-service.js';
+import { spansNodes } from '../numa/placement.js';
 import { healthOf, onTime } from './system-view.js';
 
 /** What each code of RequestedInformation fills in. Source: HyperV_v2, GetSummaryInformation. */
@@ -49,7 +50,7 @@ const FIELDS: Readonly<
   120: () => ({ SwapFilesInUse: false }),
   121: () => ({ IntegrationServicesVersionState: 0 }),
   122: () => ({ ReplicationProviderId: [] }),
-  123: () => ({ MemorySpansPhysicalNumaNodes: false }),
+  123: (machine) => ({ MemorySpansPhysicalNumaNodes: spansNodes(machine.placement) }),
   132: () => ({ IntegrationServicesVersionState: 0 }),
 };
 

@@ -2,10 +2,12 @@ import { NEVER } from '@nova-hyperv/wsman';
 import type { CimInstance } from '@nova-hyperv/wsman';
 import { V2, v2 } from '../cim.js';
 import type { Clock } from '../clock.js';
-import { STATE, nameOf, systemReference } from '../machines/model.js';
+import { isKind } from '../machines/kinds.js';
+import { STATE, nameOf, resourcesOf, systemReference } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
 import type { MachineRegistry } from '../machines/registry.js';
 import type { RuleHost } from '../machines/rules.js';
+import { virtualNodes } from '../numa/virtual-nodes.js';
 import type { InstanceSource } from '../store/store.js';
 import { known } from '../machines/build.js';
 
@@ -19,6 +21,13 @@ export function onTime(machine: Machine, clock: Clock): bigint {
 
 export function healthOf(_machine: Machine): number {
   return HEALTHY;
+}
+
+function numaNodesOf(machine: Machine): number {
+  const [memory, processor] = (['memory', 'processor'] as const).map((name) =>
+    resourcesOf(machine).find((resource) => isKind(resource, name)),
+  );
+  return virtualNodes(machine.settings, memory, processor).length;
 }
 
 /** `Msvm_ComputerSystem` of a machine. */
@@ -40,7 +49,7 @@ function systemInstance(machine: Machine, host: RuleHost): CimInstance {
       machine.lastStateChange === null ? NEVER : { kind: 'datetime' as const, iso: machine.lastStateChange },
     TimeOfLastConfigurationChange: { kind: 'datetime' as const, iso: machine.lastConfigurationChange },
     OnTimeInMilliseconds: onTime(machine, host.clock),
-    NumberOfNumaNodes: 1,
+    NumberOfNumaNodes: numaNodesOf(machine),
     ProcessID: machine.startedAt === null ? null : 0,
     ReplicationState: 0,
     ReplicationHealth: 0,

@@ -15,6 +15,7 @@ import type { KindName } from '../machines/kinds.js';
 import { idOf } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
 import type { RuleHost } from '../machines/rules.js';
+import { evenTopology } from '../numa/topology.js';
 import type { WindowsRelease } from '../options.js';
 import { DrivePaths } from '../paths.js';
 import { releaseSchema } from '../release-schema.js';
@@ -36,6 +37,8 @@ export function ruleHost(release: WindowsRelease = '2022', refuse: readonly stri
     clock: systemClock,
     processors: 16,
     memoryMb: 65_536,
+    numa: evenTopology({ nodes: 1, processors: 16, memoryMb: 65_536, spanning: true }),
+    cluster: undefined,
     refuse: new Set(refuse),
     newGuid,
     findSwitch: (reference) => {

@@ -1029,6 +1029,34 @@ export const Msvm_EthernetPortAllocationSettingData_ResourceType = {
   EthernetConnection: 33,
 } as const;
 
+export interface Msvm_EthernetSwitchPortSecuritySettingData {
+  readonly AllowIeeePriorityTag?: boolean | null;
+  readonly AllowMacSpoofing?: boolean | null;
+  readonly AllowTeaming?: boolean | null;
+  readonly Caption?: string | null;
+  readonly Description?: string | null;
+  readonly DynamicIPAddressLimit?: number | null;
+  readonly ElementName?: string | null;
+  readonly EnableDhcpGuard?: boolean | null;
+  readonly EnableFixSpeed10G?: boolean | null;
+  readonly EnableRouterGuard?: boolean | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly MonitorMode?: number | null;
+  readonly MonitorSession?: number | null;
+  readonly Reserved?: boolean | null;
+  readonly StormLimit?: number | null;
+  readonly TeamName?: string | null;
+  readonly TeamNumber?: number | null;
+  readonly VirtualSubnetId?: number | null;
+}
+
+export const Msvm_EthernetSwitchPortSecuritySettingData_MonitorMode = {
+  None: 0,
+  Destination: 1,
+  Source: 2,
+} as const;
+
 export interface Msvm_SerialPortSettingData {
   readonly Address?: string | null;
   readonly AddressOnParent?: string | null;
@@ -2209,6 +2237,1095 @@ export const Msvm_ShutdownComponent_TransitioningToState = {
   NotApplicable: 12,
 } as const;
 
+export interface Msvm_NumaNode {
+  readonly AvailableRequestedStates?: readonly number[] | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  /** Key. */
+  readonly CreationClassName?: string | null;
+  readonly CurrentlyConsumableMemoryBlocks?: bigint | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  readonly ElementName?: string | null;
+  readonly EnabledDefault?: number | null;
+  readonly EnabledState?: number | null;
+  readonly HealthState?: number | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly InstanceID?: string | null;
+  readonly Name?: string | null;
+  /** Key. */
+  readonly NodeID?: string | null;
+  readonly NumberOfLogicalProcessors?: number | null;
+  readonly NumberOfProcessorCores?: number | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherEnabledState?: string | null;
+  readonly PrimaryStatus?: number | null;
+  readonly RequestedState?: number | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+  /** Key. */
+  readonly SystemCreationClassName?: string | null;
+  /** Key. */
+  readonly SystemName?: string | null;
+  readonly TimeOfLastStateChange?: CimDateTime | null;
+  readonly TransitioningToState?: number | null;
+}
+
+export const Msvm_NumaNode_AvailableRequestedStates = {
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+} as const;
+
+export const Msvm_NumaNode_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_NumaNode_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_NumaNode_EnabledDefault = {
+  Enabled: 2,
+  Disabled: 3,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  NoDefault: 7,
+  Quiesce: 9,
+} as const;
+
+export const Msvm_NumaNode_EnabledState = {
+  Unknown: 0,
+  Other: 1,
+  Enabled: 2,
+  Disabled: 3,
+  ShuttingDown: 4,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  InTest: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Starting: 10,
+} as const;
+
+export const Msvm_NumaNode_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_NumaNode_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_NumaNode_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_NumaNode_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_NumaNode_RequestedState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_NumaNode_TransitioningToState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export interface Msvm_Memory {
+  readonly Access?: number | null;
+  readonly AdditionalAvailability?: readonly number[] | null;
+  readonly AdditionalErrorData?: readonly number[] | null;
+  readonly Availability?: number | null;
+  readonly AvailableRequestedStates?: readonly number[] | null;
+  readonly BlockSize?: bigint | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  readonly ConsumableBlocks?: bigint | null;
+  readonly CorrectableError?: boolean | null;
+  /** Key. */
+  readonly CreationClassName?: string | null;
+  readonly DataOrganization?: number | null;
+  readonly DataRedundancy?: number | null;
+  readonly DeltaReservation?: number | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  /** Key. */
+  readonly DeviceID?: string | null;
+  readonly ElementName?: string | null;
+  readonly EnabledDefault?: number | null;
+  readonly EnabledState?: number | null;
+  readonly EndingAddress?: bigint | null;
+  readonly ErrorAccess?: number | null;
+  readonly ErrorAddress?: bigint | null;
+  readonly ErrorCleared?: boolean | null;
+  readonly ErrorData?: readonly number[] | null;
+  readonly ErrorDataOrder?: number | null;
+  readonly ErrorDescription?: string | null;
+  readonly ErrorInfo?: number | null;
+  readonly ErrorMethodology?: string | null;
+  readonly ErrorResolution?: bigint | null;
+  readonly ErrorTime?: CimDateTime | null;
+  readonly ErrorTransferSize?: number | null;
+  readonly ExtentStatus?: readonly number[] | null;
+  readonly HealthState?: number | null;
+  readonly IdentifyingDescriptions?: readonly string[] | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly InstanceID?: string | null;
+  readonly IsBasedOnUnderlyingRedundancy?: boolean | null;
+  readonly LastErrorCode?: number | null;
+  readonly MaxQuiesceTime?: bigint | null;
+  readonly Name?: string | null;
+  readonly NameFormat?: number | null;
+  readonly NameNamespace?: number | null;
+  readonly NoSinglePointOfFailure?: boolean | null;
+  readonly NumberOfBlocks?: bigint | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherEnabledState?: string | null;
+  readonly OtherErrorDescription?: string | null;
+  readonly OtherIdentifyingInfo?: readonly string[] | null;
+  readonly OtherNameFormat?: string | null;
+  readonly OtherNameNamespace?: string | null;
+  readonly PackageRedundancy?: number | null;
+  readonly PowerManagementCapabilities?: readonly number[] | null;
+  readonly PowerManagementSupported?: boolean | null;
+  readonly PowerOnHours?: bigint | null;
+  readonly PrimaryStatus?: number | null;
+  readonly Primordial?: boolean | null;
+  readonly Purpose?: string | null;
+  readonly RequestedState?: number | null;
+  readonly SequentialAccess?: boolean | null;
+  readonly StartingAddress?: bigint | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+  readonly StatusInfo?: number | null;
+  /** Key. */
+  readonly SystemCreationClassName?: string | null;
+  readonly SystemLevelAddress?: boolean | null;
+  /** Key. */
+  readonly SystemName?: string | null;
+  readonly TimeOfLastStateChange?: CimDateTime | null;
+  readonly TotalPowerOnHours?: bigint | null;
+  readonly TransitioningToState?: number | null;
+  readonly Volatile?: boolean | null;
+}
+
+export const Msvm_Memory_Access = {
+  Unknown: 0,
+  Readable: 1,
+  Writeable: 2,
+  ReadWriteSupported: 3,
+  WriteOnce: 4,
+} as const;
+
+export const Msvm_Memory_AdditionalAvailability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Memory_Availability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Memory_AvailableRequestedStates = {
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+} as const;
+
+export const Msvm_Memory_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_Memory_DataOrganization = {
+  Other: 0,
+  Unknown: 1,
+  FixedBlock: 2,
+  VariableBlock: 3,
+  CountKeyData: 4,
+} as const;
+
+export const Msvm_Memory_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_Memory_EnabledDefault = {
+  Enabled: 2,
+  Disabled: 3,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  NoDefault: 7,
+  Quiesce: 9,
+} as const;
+
+export const Msvm_Memory_EnabledState = {
+  Unknown: 0,
+  Other: 1,
+  Enabled: 2,
+  Disabled: 3,
+  ShuttingDown: 4,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  InTest: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Starting: 10,
+} as const;
+
+export const Msvm_Memory_ErrorAccess = {
+  Other: 1,
+  Unknown: 2,
+  Read: 3,
+  Write: 4,
+  PartialWrite: 5,
+} as const;
+
+export const Msvm_Memory_ErrorDataOrder = {
+  Unknown: 0,
+  LeastSignificantByteFirst: 1,
+  MostSignificantByteFirst: 2,
+} as const;
+
+export const Msvm_Memory_ErrorInfo = {
+  Other: 1,
+  Unknown: 2,
+  OK: 3,
+  BadRead: 4,
+  ParityError: 5,
+  SingleBitError: 6,
+  DoubleBitError: 7,
+  MultiBitError: 8,
+  NibbleError: 9,
+  ChecksumError: 10,
+  CRCError: 11,
+  Undefined: 12,
+  Undefined2: 13,
+  Undefined3: 14,
+} as const;
+
+export const Msvm_Memory_ExtentStatus = {
+  Other: 0,
+  Unknown: 1,
+  NoneNotApplicable: 2,
+  Broken: 3,
+  DataLost: 4,
+  DynamicReconfig: 5,
+  Exposed: 6,
+  FractionallyExposed: 7,
+  PartiallyExposed: 8,
+  ProtectionDisabled: 9,
+  Readying: 10,
+  Rebuild: 11,
+  Recalculate: 12,
+  SpareInUse: 13,
+  VerifyInProgress: 14,
+  InBandAccessGranted: 15,
+  Imported: 16,
+  Exported: 17,
+} as const;
+
+export const Msvm_Memory_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_Memory_NameFormat = {
+  Unknown: 0,
+  Other: 1,
+  VPD83NAA6: 2,
+  VPD83NAA5: 3,
+  VPD83Type2: 4,
+  VPD83Type1: 5,
+  VPD83Type0: 6,
+  SNVM: 7,
+  NodeWWN: 8,
+  NAA: 9,
+  EUI64: 10,
+  T10VID: 11,
+  OSDeviceName: 12,
+} as const;
+
+export const Msvm_Memory_NameNamespace = {
+  Unknown: 0,
+  Other: 1,
+  VPD83Type3: 2,
+  VPD83Type2: 3,
+  VPD83Type1: 4,
+  VPD80: 5,
+  NodeWWN: 6,
+  SNVM: 7,
+  OSDeviceNamespace: 8,
+} as const;
+
+export const Msvm_Memory_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_Memory_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_Memory_PowerManagementCapabilities = {
+  Unknown: 0,
+  NotSupported: 1,
+  Disabled: 2,
+  Enabled: 3,
+  PowerSavingModesEnteredAutomatically: 4,
+  PowerStateSettable: 5,
+  PowerCyclingSupported: 6,
+  TimedPowerOnSupported: 7,
+} as const;
+
+export const Msvm_Memory_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_Memory_RequestedState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_Memory_StatusInfo = {
+  Other: 1,
+  Unknown: 2,
+  Enabled: 3,
+  Disabled: 4,
+  NotApplicable: 5,
+} as const;
+
+export const Msvm_Memory_TransitioningToState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export interface Msvm_Processor {
+  readonly AdditionalAvailability?: readonly number[] | null;
+  readonly AddressWidth?: number | null;
+  readonly Availability?: number | null;
+  readonly AvailableRequestedStates?: readonly number[] | null;
+  readonly CPUStatus?: number | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  /** Key. */
+  readonly CreationClassName?: string | null;
+  readonly CurrentClockSpeed?: number | null;
+  readonly DataWidth?: number | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  /** Key. */
+  readonly DeviceID?: string | null;
+  readonly ElementName?: string | null;
+  readonly EnabledDefault?: number | null;
+  readonly EnabledState?: number | null;
+  readonly ErrorCleared?: boolean | null;
+  readonly ErrorDescription?: string | null;
+  readonly ExternalBusClockSpeed?: number | null;
+  readonly Family?: number | null;
+  readonly HealthState?: number | null;
+  readonly IdentifyingDescriptions?: readonly string[] | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly InstanceID?: string | null;
+  readonly LastErrorCode?: number | null;
+  readonly LoadPercentage?: number | null;
+  readonly LoadPercentageHistory?: readonly number[] | null;
+  readonly MaxClockSpeed?: number | null;
+  readonly MaxQuiesceTime?: bigint | null;
+  readonly Name?: string | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherEnabledState?: string | null;
+  readonly OtherFamilyDescription?: string | null;
+  readonly OtherIdentifyingInfo?: readonly string[] | null;
+  readonly PowerManagementCapabilities?: readonly number[] | null;
+  readonly PowerManagementSupported?: boolean | null;
+  readonly PowerOnHours?: bigint | null;
+  readonly PrimaryStatus?: number | null;
+  readonly RequestedState?: number | null;
+  readonly Role?: string | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+  readonly StatusInfo?: number | null;
+  readonly Stepping?: string | null;
+  /** Key. */
+  readonly SystemCreationClassName?: string | null;
+  /** Key. */
+  readonly SystemName?: string | null;
+  readonly TimeOfLastStateChange?: CimDateTime | null;
+  readonly TotalPowerOnHours?: bigint | null;
+  readonly TransitioningToState?: number | null;
+  readonly UniqueID?: string | null;
+  readonly UpgradeMethod?: number | null;
+}
+
+export const Msvm_Processor_AdditionalAvailability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Processor_Availability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Processor_AvailableRequestedStates = {
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+} as const;
+
+export const Msvm_Processor_CPUStatus = {
+  Unknown: 0,
+  CPUEnabled: 1,
+  CPUDisabledByUser: 2,
+  CPUDisabledByBIOSPOSTError: 3,
+  CPUIsIdle: 4,
+  Other: 7,
+} as const;
+
+export const Msvm_Processor_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_Processor_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_Processor_EnabledDefault = {
+  Enabled: 2,
+  Disabled: 3,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  NoDefault: 7,
+  Quiesce: 9,
+} as const;
+
+export const Msvm_Processor_EnabledState = {
+  Unknown: 0,
+  Other: 1,
+  Enabled: 2,
+  Disabled: 3,
+  ShuttingDown: 4,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  InTest: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Starting: 10,
+} as const;
+
+export const Msvm_Processor_Family = {
+  Other: 1,
+  Unknown: 2,
+  '8086': 3,
+  '80286': 4,
+  '80386': 5,
+  '80486': 6,
+  '8087': 7,
+  '80287': 8,
+  '80387': 9,
+  '80487': 10,
+  PentiumRBrand: 11,
+  PentiumRPro: 12,
+  PentiumRII: 13,
+  PentiumRProcessorWithMMXTMTechnology: 14,
+  CeleronTM: 15,
+  PentiumRIIXeonTM: 16,
+  PentiumRIII: 17,
+  M1Family: 18,
+  M2Family: 19,
+  IntelRCeleronRMProcessor: 20,
+  IntelRPentiumR4HTProcessor: 21,
+  K5Family: 24,
+  K6Family: 25,
+  K62: 26,
+  K63: 27,
+  AMDAthlonTMProcessorFamily: 28,
+  AMDRDuronTMProcessor: 29,
+  AMD29000Family: 30,
+  K622: 31,
+  PowerPCFamily: 32,
+  PowerPC601: 33,
+  PowerPC603: 34,
+  PowerPC6032: 35,
+  PowerPC604: 36,
+  PowerPC620: 37,
+  PowerPCX704: 38,
+  PowerPC750: 39,
+  IntelRCoreTMDuoProcessor: 40,
+  IntelRCoreTMDuoMobileProcessor: 41,
+  IntelRCoreTMSoloMobileProcessor: 42,
+  IntelRAtomTMProcessor: 43,
+  AlphaFamily: 48,
+  Alpha21064: 49,
+  Alpha21066: 50,
+  Alpha21164: 51,
+  Alpha21164PC: 52,
+  Alpha21164a: 53,
+  Alpha21264: 54,
+  Alpha21364: 55,
+  AMDTurionTMIIUltraDualCoreMobileMProcessorFamily: 56,
+  AMDTurionTMIIDualCoreMobileMProcessorFamily: 57,
+  AMDAthlonTMIIDualCoreMobileMProcessorFamily: 58,
+  AMDOpteronTM6100SeriesProcessor: 59,
+  AMDOpteronTM4100SeriesProcessor: 60,
+  MIPSFamily: 64,
+  MIPSR4000: 65,
+  MIPSR4200: 66,
+  MIPSR4400: 67,
+  MIPSR4600: 68,
+  MIPSR10000: 69,
+  SPARCFamily: 80,
+  SuperSPARC: 81,
+  MicroSPARCII: 82,
+  MicroSPARCIIep: 83,
+  UltraSPARC: 84,
+  UltraSPARCII: 85,
+  UltraSPARCIIi: 86,
+  UltraSPARCIII: 87,
+  UltraSPARCIIIi: 88,
+  '68040': 96,
+  '68xxxFamily': 97,
+  '68000': 98,
+  '68010': 99,
+  '68020': 100,
+  '68030': 101,
+  HobbitFamily: 112,
+  CrusoeTMTM5000Family: 120,
+  CrusoeTMTM3000Family: 121,
+  EfficeonTMTM8000Family: 122,
+  Weitek: 128,
+  ItaniumTMProcessor: 130,
+  AMDAthlonTM64ProcessorFamily: 131,
+  AMDOpteronTMProcessorFamily: 132,
+  AMDSempronTMProcessorFamily: 133,
+  AMDTurionTM64MobileTechnology: 134,
+  DualCoreAMDOpteronTMProcessorFamily: 135,
+  AMDAthlonTM64X2DualCoreProcessorFamily: 136,
+  AMDTurionTM64X2MobileTechnology: 137,
+  QuadCoreAMDOpteronTMProcessorFamily: 138,
+  ThirdGenerationAMDOpteronTMProcessorFamily: 139,
+  AMDPhenomTMFXQuadCoreProcessorFamily: 140,
+  AMDPhenomTMX4QuadCoreProcessorFamily: 141,
+  AMDPhenomTMX2DualCoreProcessorFamily: 142,
+  AMDAthlonTMX2DualCoreProcessorFamily: 143,
+  PARISCFamily: 144,
+  PARISC8500: 145,
+  PARISC8000: 146,
+  PARISC7300LC: 147,
+  PARISC7200: 148,
+  PARISC7100LC: 149,
+  PARISC7100: 150,
+  V30Family: 160,
+  QuadCoreIntelRXeonRProcessor3200Series: 161,
+  DualCoreIntelRXeonRProcessor3000Series: 162,
+  QuadCoreIntelRXeonRProcessor5300Series: 163,
+  DualCoreIntelRXeonRProcessor5100Series: 164,
+  DualCoreIntelRXeonRProcessor5000Series: 165,
+  DualCoreIntelRXeonRProcessorLV: 166,
+  DualCoreIntelRXeonRProcessorULV: 167,
+  DualCoreIntelRXeonRProcessor7100Series: 168,
+  QuadCoreIntelRXeonRProcessor5400Series: 169,
+  QuadCoreIntelRXeonRProcessor: 170,
+  DualCoreIntelRXeonRProcessor5200Series: 171,
+  DualCoreIntelRXeonRProcessor7200Series: 172,
+  QuadCoreIntelRXeonRProcessor7300Series: 173,
+  QuadCoreIntelRXeonRProcessor7400Series: 174,
+  MultiCoreIntelRXeonRProcessor7400Series: 175,
+  PentiumRIIIXeonTM: 176,
+  PentiumR4: 178,
+  IntelRXeonTM: 179,
+  AS400Family: 180,
+  IntelRXeonTMProcessorMP: 181,
+  AMDAthlonTMXPFamily: 182,
+  AMDAthlonTMMPFamily: 183,
+  IntelRItaniumR2: 184,
+  IntelRPentiumRMProcessor: 185,
+  IntelRCeleronRDProcessor: 186,
+  IntelRPentiumRDProcessor: 187,
+  IntelRPentiumRProcessorExtremeEdition: 188,
+  IntelRCoreTMSoloProcessor: 189,
+  K7: 190,
+  IntelRCoreTM2DuoProcessor: 191,
+  IntelRCoreTM2SoloProcessor: 192,
+  IntelRCoreTM2ExtremeProcessor: 193,
+  IntelRCoreTM2QuadProcessor: 194,
+  IntelRCoreTM2ExtremeMobileProcessor: 195,
+  IntelRCoreTM2DuoMobileProcessor: 196,
+  IntelRCoreTM2SoloMobileProcessor: 197,
+  IntelRCoreTMI7Processor: 198,
+  DualCoreIntelRCeleronRProcessor: 199,
+  S390AndZSeriesFamily: 200,
+  ESA390G4: 201,
+  ESA390G5: 202,
+  ESA390G6: 203,
+  ZArchitecturBase: 204,
+  IntelRCoreTMI5Processor: 205,
+  IntelRCoreTMI3Processor: 206,
+  VIAC7TMMProcessorFamily: 210,
+  VIAC7TMDProcessorFamily: 211,
+  VIAC7TMProcessorFamily: 212,
+  VIAEdenTMProcessorFamily: 213,
+  MultiCoreIntelRXeonRProcessor: 214,
+  DualCoreIntelRXeonRProcessor3xxxSeries: 215,
+  QuadCoreIntelRXeonRProcessor3xxxSeries: 216,
+  VIANanoTMProcessorFamily: 217,
+  DualCoreIntelRXeonRProcessor5xxxSeries: 218,
+  QuadCoreIntelRXeonRProcessor5xxxSeries: 219,
+  DualCoreIntelRXeonRProcessor7xxxSeries: 221,
+  QuadCoreIntelRXeonRProcessor7xxxSeries: 222,
+  MultiCoreIntelRXeonRProcessor7xxxSeries: 223,
+  MultiCoreIntelRXeonRProcessor3400Series: 224,
+  EmbeddedAMDOpteronTMQuadCoreProcessorFamily: 230,
+  AMDPhenomTMTripleCoreProcessorFamily: 231,
+  AMDTurionTMUltraDualCoreMobileProcessorFamily: 232,
+  AMDTurionTMDualCoreMobileProcessorFamily: 233,
+  AMDAthlonTMDualCoreProcessorFamily: 234,
+  AMDSempronTMSIProcessorFamily: 235,
+  AMDPhenomTMIIProcessorFamily: 236,
+  AMDAthlonTMIIProcessorFamily: 237,
+  SixCoreAMDOpteronTMProcessorFamily: 238,
+  AMDSempronTMMProcessorFamily: 239,
+  I860: 250,
+  I960: 251,
+  ReservedSMBIOSExtension: 254,
+  ReservedUnInitializedFlashContentLo: 255,
+  SH3: 260,
+  SH4: 261,
+  ARM: 280,
+  StrongARM: 281,
+  '6x86': 300,
+  MediaGX: 301,
+  MII: 302,
+  WinChip: 320,
+  DSP: 350,
+  VideoProcessor: 500,
+  ReservedForFutureSpecialPurposeAssignment: 65534,
+  ReservedUnInitializedFlashContentHi: 65535,
+} as const;
+
+export const Msvm_Processor_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_Processor_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_Processor_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_Processor_PowerManagementCapabilities = {
+  Unknown: 0,
+  NotSupported: 1,
+  Disabled: 2,
+  Enabled: 3,
+  PowerSavingModesEnteredAutomatically: 4,
+  PowerStateSettable: 5,
+  PowerCyclingSupported: 6,
+  TimedPowerOnSupported: 7,
+} as const;
+
+export const Msvm_Processor_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_Processor_RequestedState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_Processor_StatusInfo = {
+  Other: 1,
+  Unknown: 2,
+  Enabled: 3,
+  Disabled: 4,
+  NotApplicable: 5,
+} as const;
+
+export const Msvm_Processor_TransitioningToState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_Processor_UpgradeMethod = {
+  Other: 1,
+  Unknown: 2,
+  DaughterBoard: 3,
+  ZIFSocket: 4,
+  ReplacementPiggyBack: 5,
+  None: 6,
+  LIFSocket: 7,
+  Slot1: 8,
+  Slot2: 9,
+  '370PinSocket': 10,
+  SlotA: 11,
+  SlotM: 12,
+  Socket423: 13,
+  SocketASocket462: 14,
+  Socket478: 15,
+  Socket754: 16,
+  Socket940: 17,
+  Socket939: 18,
+  SocketMPGA604: 19,
+  SocketLGA771: 20,
+  SocketLGA775: 21,
+  SocketS1: 22,
+  SocketAM2: 23,
+  SocketF1207: 24,
+  SocketLGA1366: 25,
+  SocketG34: 26,
+  SocketAM3: 27,
+  SocketC32: 28,
+  SocketLGA1156: 29,
+  SocketLGA1567: 30,
+  SocketPGA988A: 31,
+  SocketBGA1288: 32,
+} as const;
+
+export interface Msvm_VirtualSystemManagementServiceSettingData {
+  readonly BiosLockString?: string | null;
+  readonly Caption?: string | null;
+  readonly CurrentWWNNAddress?: string | null;
+  readonly DefaultExternalDataRoot?: string | null;
+  readonly DefaultVirtualHardDiskCachingMode?: number | null;
+  readonly DefaultVirtualHardDiskPath?: string | null;
+  readonly Description?: string | null;
+  readonly ElementName?: string | null;
+  readonly EnhancedSessionModeEnabled?: boolean | null;
+  readonly HbaLunTimeout?: number | null;
+  readonly HypervisorRootSchedulerEnabled?: boolean | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly MaximumMacAddress?: string | null;
+  readonly MaximumWWPNAddress?: string | null;
+  readonly MinimumMacAddress?: string | null;
+  readonly MinimumWWPNAddress?: string | null;
+  readonly NumaSpanningEnabled?: boolean | null;
+  readonly PrimaryOwnerContact?: string | null;
+  readonly PrimaryOwnerName?: string | null;
+}
+
+export const Msvm_VirtualSystemManagementServiceSettingData_DefaultVirtualHardDiskCachingMode = {
+  Unknown: 0,
+  NoCaching: 3,
+  CacheSharableParents: 4,
+} as const;
+
 export interface Win32_OperatingSystem {
   readonly BootDevice?: string | null;
   readonly BuildNumber?: string | null;
@@ -2416,3 +3533,21 @@ export const Win32_LogicalDisk_DriveType = {
   CompactDisc: 5,
   RAMDisk: 6,
 } as const;
+
+export interface MSCluster_Cluster {
+  readonly Caption?: string | null;
+  readonly ClusterState?: number | null;
+  readonly CreationClassName?: string | null;
+  readonly Description?: string | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly Interconnect?: string | null;
+  readonly MaxNumberOfNodes?: number | null;
+  /** Key. */
+  readonly Name?: string | null;
+  readonly NameFormat?: string | null;
+  readonly PrimaryOwnerContact?: string | null;
+  readonly PrimaryOwnerName?: string | null;
+  readonly Roles?: readonly string[] | null;
+  readonly Status?: string | null;
+  readonly Types?: readonly number[] | null;
+}

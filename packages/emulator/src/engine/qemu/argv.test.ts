@@ -154,8 +154,37 @@ describe('the command line of QEMU', () => {
   });
 
   it('uses the host processor with KVM and no niceness of TCG', () => {
-    expect(lines(GEN2, { ...FACTS, accelerator: 'kvm' })).toContain('-cpu host');
+    expect(lines(GEN2, { ...FACTS, accelerator: 'kvm' })).toContain('-cpu host,vmx=off,svm=off');
     expect(argv(GEN2, { ...FACTS, accelerator: 'kvm' }).join(' ')).not.toContain('tcg');
+  });
+
+  it('gives a virtual NUMA node its processors and memory, and a socket of its own', () => {
+    const nodes = [
+      { processors: 2, memoryMb: 256 },
+      { processors: 2, memoryMb: 256 },
+    ];
+    const numa = lines(machine({ processors: 4, numaNodes: nodes }));
+    expect(numa).toEqual(
+      expect.arrayContaining([
+        '-smp 4,sockets=2,cores=2',
+        '-object memory-backend-ram,id=numa0,size=256M',
+        '-numa node,nodeid=0,cpus=0-1,memdev=numa0',
+        '-numa node,nodeid=1,cpus=2-3,memdev=numa1',
+      ]),
+    );
+    const uneven = lines(
+      machine({ processors: 3, numaNodes: [nodes[0]!, { processors: 1, memoryMb: 256 }] }),
+    );
+    expect(uneven).toContain('-smp 3');
+    expect(uneven).toContain('-numa node,nodeid=1,cpus=2,memdev=numa1');
+    expect(lines(machine({ numaNodes: nodes.slice(0, 1) })).join(' ')).not.toContain('-numa');
+  });
+
+  it('shows virtualization extensions to a machine that may have them, and to no other', () => {
+    const nested = machine({ nestedVirtualization: true });
+    expect(lines(nested)).toContain('-cpu EPYC,svm=on');
+    expect(lines(machine())).toContain('-cpu Nehalem');
+    expect(lines(nested, { ...FACTS, accelerator: 'kvm' })).toContain('-cpu host');
   });
 
   it.each([

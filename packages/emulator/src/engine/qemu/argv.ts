@@ -74,9 +74,9 @@ export function buildArgv(
     '-nodefaults',
     ...option('-display', 'none'),
     ...option('-name', options({ guest: config.name, process: `hv-${config.id.slice(0, 8)}` })),
-    ...accelerator(facts),
+    ...accelerator(config, facts),
     ...option('-m', `size=${config.memoryMb}M`),
-    ...option('-smp', String(config.processors)),
+    ...processorsAndNodes(config),
     ...generation,
     ...identity(config),
     ...serialPorts(config, paths),
@@ -109,10 +109,32 @@ function checkHardware(config: MachineConfig): void {
     refuse('legacy network adapters');
 }
 
-function accelerator(facts: QemuFacts): string[] {
-  if (facts.accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
+function accelerator(config: MachineConfig, facts: QemuFacts): string[] {
+  const nested = config.nestedVirtualization === true;
+  if (facts.accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', nested ? 'host' : 'host,vmx=off,svm=off'];
   // The plainest model that today's distributions run on (x86-64-v2); `max` would change with QEMU's version.
-  return ['-accel', `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`, '-cpu', 'Nehalem'];
+  // QEMU emulates AMD's extensions only, which guests look for on AMD's processors.
+  const model = nested ? 'EPYC,svm=on' : 'Nehalem';
+  return ['-accel', `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`, '-cpu', model];
+}
+
+/** Each virtual NUMA node is a socket where they divide evenly, with a piece of memory of its own. */
+function processorsAndNodes({ processors, numaNodes = [] }: MachineConfig): string[] {
+  const count = numaNodes.length;
+  if (count < 2) return option('-smp', String(processors));
+  const isEven = numaNodes.every((node) => node.processors * count === processors);
+  const smp = isEven ? `${processors},sockets=${count},cores=${processors / count}` : String(processors);
+  let first = 0;
+  const nodes = numaNodes.flatMap((node, id) => {
+    const last = first + node.processors - 1;
+    const cpus = last > first ? `${first}-${last}` : String(first);
+    first = last + 1;
+    return [
+      ...option('-object', `memory-backend-ram,id=numa${id},size=${node.memoryMb}M`),
+      ...option('-numa', `node,nodeid=${id},cpus=${cpus},memdev=numa${id}`),
+    ];
+  });
+  return [...option('-smp', smp), ...nodes];
 }
 
 function generation1(config: MachineConfig, facts: QemuFacts): string[] {
