@@ -1,14 +1,16 @@
 import { roundUp } from './bytes/integers.js';
 import type { Disk, DiskFormat, OpenOptions, ResolveParent } from './disk.js';
-import { createUnderName } from './io/new-file.js';
+import { createWhole } from './io/new-file.js';
+import type { RandomAccessFile } from './io/random-access-file.js';
 import { openFile } from './io/random-access-file.js';
-import { openDisk } from './open.js';
-import { openRaw } from './raw-disk.js';
+import { UnpublishedFile } from './io/unpublished-file.js';
+import { openDiskFile } from './open.js';
+import { openRawFile } from './raw-disk.js';
 import { flattenedExtents } from './segments.js';
 import type { Piece, TransferOptions } from './transfer.js';
 import { nonZeroParts, PIECE_SIZE, piecesOf, transfer } from './transfer.js';
-import { createVhd } from './vhd/create.js';
-import { createVhdx } from './vhdx/create.js';
+import { fillVhd } from './vhd/create.js';
+import { fillVhdx } from './vhdx/create.js';
 
 /** Extents are asked for in ranges of this size, so that their list stays short. */
 const WINDOW = 64 * PIECE_SIZE;
@@ -49,12 +51,12 @@ export async function convertDisk(
 ): Promise<void> {
   const from = await openSource(source);
   try {
-    await createUnderName(target.path, async (temporary) => {
-      await createTarget(from, { ...target, path: temporary });
-      const to = target.format === 'raw' ? await openRaw(temporary) : await openDisk(temporary);
+    await createWhole(target.path, async (whole) => {
+      const file = new UnpublishedFile(whole);
+      await fillTarget(file, from, target);
+      const to = target.format === 'raw' ? await openRawFile(file, false) : await openDiskFile(file);
       try {
         await copyContent(from, to, options);
-        await to.flush();
       } finally {
         await to.close();
       }
@@ -64,28 +66,25 @@ export async function convertDisk(
   }
 }
 
-function openSource(source: ConvertSource): Promise<Disk> {
-  if (source.as === 'raw') return openRaw(source.path, { readOnly: true });
+async function openSource(source: ConvertSource): Promise<Disk> {
+  const file = await openFile(source.path, 'read', { findHoles: true });
+  if (source.as === 'raw') return openRawFile(file, true);
   const options: OpenOptions = {
     readOnly: true,
     ...(source.resolveParent === undefined ? {} : { resolveParent: source.resolveParent }),
   };
-  return openDisk(source.path, options);
+  return openDiskFile(file, options);
 }
 
-async function createTarget(from: Disk, target: ConvertTarget): Promise<void> {
+/** Makes the new file a disk that reads as zeros. */
+async function fillTarget(file: RandomAccessFile, from: Disk, target: ConvertTarget): Promise<void> {
   const sector = target.logicalSectorSize || 512;
   const virtualSize = roundUp(Math.max(target.virtualSize ?? 0, from.virtualSize), sector);
   const type = target.type ?? 'dynamic';
   const { format: _format, ...rest } = target;
-  if (target.format === 'vhdx') return createVhdx({ ...rest, type, virtualSize });
-  if (target.format === 'vhd') return createVhd({ ...rest, type, virtualSize });
-  const file = await openFile(target.path, 'create');
-  try {
-    await file.truncate(virtualSize);
-  } finally {
-    await file.close();
-  }
+  if (target.format === 'vhdx') return fillVhdx(file, { ...rest, type, virtualSize });
+  if (target.format === 'vhd') return fillVhd(file, { ...rest, type, virtualSize });
+  return file.truncate(virtualSize);
 }
 
 /** Writes into `to`, which reads as zeros, what `from` holds. */

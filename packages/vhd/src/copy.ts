@@ -1,8 +1,11 @@
 import { constants } from 'node:fs';
 import { copyFile, stat } from 'node:fs/promises';
 import { createUnderName } from './io/new-file.js';
+import { splitByData } from './io/holes.js';
 import { corrupt, openFile } from './io/random-access-file.js';
-import type { TransferOptions } from './transfer.js';
+import type { RandomAccessFile } from './io/random-access-file.js';
+import { UnpublishedFile } from './io/unpublished-file.js';
+import type { Piece, TransferOptions } from './transfer.js';
 import { checkAborted, nonZeroParts, piecesOf, transfer } from './transfer.js';
 
 /**
@@ -32,13 +35,14 @@ async function shareBlocks(source: string, target: string): Promise<boolean> {
 }
 
 async function copyBytes(source: string, target: string, options: TransferOptions): Promise<void> {
-  const from = await openFile(source, 'read');
+  const from = await openFile(source, 'read', { findHoles: true });
   try {
     const size = await from.size();
-    const to = await openFile(target, 'create');
+    const file = await openFile(target, 'create');
     try {
-      await to.truncate(size);
-      await transfer(piecesOf(0, size), size, options, async ({ offset }, buffer) => {
+      await file.truncate(size);
+      const to = new UnpublishedFile(file);
+      await transfer(dataPieces(from, size), size, options, async ({ offset }, buffer) => {
         const got = await from.read(buffer, offset);
         if (got !== buffer.length)
           throw corrupt(source, offset + got, 'the file became shorter while it was copied');
@@ -46,11 +50,19 @@ async function copyBytes(source: string, target: string, options: TransferOption
           await to.write(buffer.subarray(part.offset, part.offset + part.length), offset + part.offset);
         }
       });
-      await to.sync();
-    } finally {
       await to.close();
+      await file.sync();
+    } finally {
+      await file.close();
     }
   } finally {
     await from.close();
+  }
+}
+
+function* dataPieces(file: RandomAccessFile, size: number): Generator<Piece> {
+  const ranges = file.dataRanges ?? [{ start: 0, end: size }];
+  for (const { start, end, isData } of splitByData(ranges, 0, size)) {
+    if (isData) yield* piecesOf(start, end - start);
   }
 }

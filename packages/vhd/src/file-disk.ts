@@ -1,5 +1,6 @@
 import type { Disk, DiskFormat, DiskType, Extent, ResizeOptions } from './disk.js';
 import { VhdError } from './errors.js';
+import { splitByData } from './io/holes.js';
 import { Mutex } from './io/locks.js';
 import type { RandomAccessFile } from './io/random-access-file.js';
 import { corrupt } from './io/random-access-file.js';
@@ -101,8 +102,16 @@ export abstract class FileDisk implements Disk {
     if (length === 0) return [];
     const list = new SegmentList();
     // The virtual offset stands for the place, so that neighbours join wherever their bytes are.
-    for (const { kind, offset: at, length: size } of await this.segments(offset, length))
-      list.add(kind, at, size, at);
+    for (const { kind, offset: at, length: size, fileOffset } of await this.segments(offset, length)) {
+      const ranges = kind === 'data' ? this.file.dataRanges : undefined;
+      if (ranges === undefined) list.add(kind, at, size, at);
+      else {
+        for (const { start, end, isData } of splitByData(ranges, fileOffset, size)) {
+          const virtual = at + start - fileOffset;
+          list.add(isData ? 'data' : 'zero', virtual, end - start, virtual);
+        }
+      }
+    }
     return list.segments.map(({ kind, offset: at, length: size }) => ({
       offset: at,
       length: size,

@@ -69,7 +69,11 @@ export async function openRaw(
   options: { readonly readOnly?: boolean } = {},
 ): Promise<FileDisk> {
   const readOnly = options.readOnly ?? false;
-  const file = await openFile(path, readOnly ? 'read' : 'write');
+  return openRawFile(await openFile(path, readOnly ? 'read' : 'write'), readOnly);
+}
+
+/** {@link openRaw} for a file that is open already, which the disk then owns; on failure it is closed. */
+export async function openRawFile(file: RandomAccessFile, readOnly: boolean): Promise<FileDisk> {
   try {
     const size = await file.size();
     if (!readOnly && size % 512 !== 0) await file.truncate(roundUp(size, 512));

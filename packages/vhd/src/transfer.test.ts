@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GIB, MIB } from './bytes/integers.js';
@@ -70,6 +70,26 @@ describe('convertDisk', () => {
       }
     }),
   );
+
+  it('skips the holes of its source and nothing else', () =>
+    inTempFolder(async (folder) => {
+      const from = path.join(folder, 'from');
+      const handle = await open(from, 'wx');
+      await handle.truncate(90 * MIB + 512);
+      for (const at of [0, 5 * MIB + 3, 31 * MIB + 4095, 64 * MIB - 7, 90 * MIB]) {
+        await handle.write(new Random(at).bytes(512), 0, 512, at);
+      }
+      await handle.close();
+      const [disk, back, copy] = ['disk', 'back', 'copy'].map((name) => path.join(folder, name));
+      if (disk === undefined || back === undefined || copy === undefined) return;
+      await convertDisk({ path: from, as: 'raw' }, { path: disk, format: 'vhdx' });
+      await convertDisk({ path: disk }, { path: back, format: 'raw' });
+      await copyDisk(from, copy);
+      const wanted = await readFile(from);
+      expect((await readFile(back)).equals(wanted)).toBe(true);
+      expect((await readFile(copy)).equals(wanted)).toBe(true);
+      for (const file of [disk, back, copy]) expect((await stat(file)).blocks * 512).toBeLessThan(2 * MIB);
+    }));
 
   it('leaves nothing when it is cancelled', () =>
     inTempFolder(async (folder) => {

@@ -1,6 +1,8 @@
+/** Room for the head of a reply in front of its data. */
+const HEAD_ROOM = 32;
 /** Smallest and largest buffer that is kept: fresh memory for each large request costs more than moving the data. */
 const MIN_SIZE = 4096;
-const MAX_SIZE = 1024 * 1024;
+const MAX_SIZE = 1024 * 1024 + HEAD_ROOM;
 /** Bytes kept for later, all sizes together. */
 const MAX_KEPT = 4 * 1024 * 1024;
 
@@ -30,5 +32,5 @@ export class BufferPool {
 }
 
 function sizeClass(length: number): number {
-  return 2 ** Math.ceil(Math.log2(length));
+  return 2 ** Math.ceil(Math.log2(length - HEAD_ROOM)) + HEAD_ROOM;
 }

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 
 /** Reading from the socket stops when so much lies unread. Bytes. */
 const HIGH_WATER = 1024 * 1024;
+/** Pieces up to this size are joined before they are sent. Bytes. */
+const SMALL = 8 * 1024;
 
 /** The other side closed the connection, or it was closed here. */
 export class StreamEnded extends Error {
@@ -18,6 +20,12 @@ interface Wanted {
   reject(error: Error): void;
 }
 
+interface Leaving {
+  readonly pieces: readonly Uint8Array[];
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * Exact reads and bounded writes on a socket. Bytes wanted are copied to their target as they come, and nothing more
  * than {@link HIGH_WATER} is held besides.
@@ -28,7 +36,8 @@ export class ByteStream {
   #held = 0;
   #wanted: Wanted | undefined;
   #ended = false;
-  #isGathering = false;
+  /** Written in this turn of the event loop. */
+  #leaving: Leaving[] = [];
   readonly closed: Promise<void>;
 
   constructor(socket: Socket) {
@@ -118,35 +127,53 @@ export class ByteStream {
         reject(new StreamEnded());
         return;
       }
-      this.#gather();
-      pieces.forEach((piece, index) => {
-        if (index < pieces.length - 1) this.#socket.write(piece);
-        else {
-          this.#socket.write(piece, (error) => {
-            if (error === null || error === undefined) resolve();
-            else reject(new StreamEnded());
-          });
-        }
-      });
+      if (this.#leaving.length === 0) setImmediate(() => this.#send());
+      this.#leaving.push({ pieces, resolve, reject });
     });
   }
 
-  #gather(): void {
-    if (this.#isGathering) return;
-    this.#isGathering = true;
+  #send(): void {
+    const batch = this.#leaving;
+    if (batch.length === 0) return;
+    this.#leaving = [];
+    const sent = (error: Error | null | undefined): void => {
+      for (const { resolve, reject } of batch) {
+        if (error === null || error === undefined) resolve();
+        else reject(new StreamEnded());
+      }
+    };
+    const pieces = joinSmall(batch.flatMap((each) => each.pieces));
     this.#socket.cork();
-    setImmediate(() => {
-      this.#isGathering = false;
-      this.#socket.uncork();
+    pieces.forEach((piece, index) => {
+      if (index < pieces.length - 1) this.#socket.write(piece);
+      else this.#socket.write(piece, sent);
     });
+    this.#socket.uncork();
   }
 
   /** Sends what was written, then closes, whether the other side does or not. */
   end(): void {
+    this.#send();
     this.#socket.end(() => this.#socket.destroy());
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** Puts neighbours that are small into one array: copying them costs less than handing each to the socket. */
+function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const joined: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (piece.length <= SMALL) small.push(piece);
+    else {
+      if (small.length > 0) joined.push(Buffer.concat(small));
+      small = [];
+      joined.push(piece);
+    }
+  }
+  if (small.length > 0) joined.push(Buffer.concat(small));
+  return joined;
 }

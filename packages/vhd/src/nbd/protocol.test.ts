@@ -183,11 +183,18 @@ describe('the transmission', () => {
       expect(await client.error()).toBe(0);
     }));
 
-  it('keeps to the size that was told when the disk grows', () =>
+  it('serves what a disk grew by, to a client that was told the size of before too', () =>
     withServer(async (client, _server, disk) => {
-      await client.chooseOld('disk');
+      expect(await client.chooseOld('disk')).toBe(BigInt(8 * MIB));
+      await client.request(Command.write, 9 * MIB, 3, Buffer.from('abc'));
+      expect(await client.error()).toBe(NbdError.noSpace);
       await disk.resize(16 * MIB);
-      await client.request(Command.read, 9 * MIB, 512);
+      await client.request(Command.write, 9 * MIB, 3, Buffer.from('abc'));
+      expect(await client.error()).toBe(0);
+      await client.request(Command.read, 9 * MIB, 3);
+      expect(await client.error()).toBe(0);
+      expect((await client.stream.read(3)).toString('latin1')).toBe('abc');
+      await client.request(Command.read, 16 * MIB - 1, 2);
       expect(await client.error()).toBe(NbdError.invalid);
     }));
 

@@ -9,6 +9,9 @@ import {
   STRUCTURED_REPLY_MAGIC,
 } from './protocol.js';
 
+const SIMPLE_HEAD_SIZE = 16;
+const CHUNK_HEAD_SIZE = 20;
+
 /** Writes replies in the form that was negotiated. `cookie` is the request's, given back. */
 export class ReplyWriter {
   readonly #stream: ByteStream;
@@ -33,11 +36,18 @@ export class ReplyWriter {
     return this.#stream.write(head, text);
   }
 
-  data(cookie: bigint, offset: number, bytes: Uint8Array): Promise<void> {
-    if (!this.#structured) return this.#stream.write(simpleHead(cookie, 0), bytes);
-    const head = chunkHead(cookie, ReplyType.offsetData, 8 + bytes.length, 8);
-    head.writeBigUInt64BE(BigInt(offset), 20);
-    return this.#stream.write(head, bytes);
+  /** Bytes in front of the data of a reply that carries some. */
+  get dataHeadSize(): number {
+    return this.#structured ? CHUNK_HEAD_SIZE + 8 : SIMPLE_HEAD_SIZE;
+  }
+
+  /** Sends data that lie in `frame` behind {@link dataHeadSize} bytes, which are filled here. */
+  data(cookie: bigint, offset: number, frame: Buffer): Promise<void> {
+    if (this.#structured) {
+      fillChunkHead(frame, cookie, ReplyType.offsetData, frame.length - CHUNK_HEAD_SIZE);
+      frame.writeBigUInt64BE(BigInt(offset), CHUNK_HEAD_SIZE);
+    } else fillSimpleHead(frame, cookie, 0);
+    return this.#stream.write(frame);
   }
 
   /** Extents hold data or zeros only. */
@@ -55,20 +65,28 @@ export class ReplyWriter {
 }
 
 function simpleHead(cookie: bigint, error: number): Buffer {
-  const head = Buffer.alloc(16);
+  const head = Buffer.allocUnsafe(SIMPLE_HEAD_SIZE);
+  fillSimpleHead(head, cookie, error);
+  return head;
+}
+
+function fillSimpleHead(head: Buffer, cookie: bigint, error: number): void {
   head.writeUInt32BE(SIMPLE_REPLY_MAGIC, 0);
   head.writeUInt32BE(error, 4);
   head.writeBigUInt64BE(cookie, 8);
-  return head;
 }
 
 /** A reply's only chunk: its head and room for `extra` bytes of the `length` that follow. */
 function chunkHead(cookie: bigint, type: number, length: number, extra: number): Buffer {
-  const head = Buffer.alloc(20 + extra);
+  const head = Buffer.alloc(CHUNK_HEAD_SIZE + extra);
+  fillChunkHead(head, cookie, type, length);
+  return head;
+}
+
+function fillChunkHead(head: Buffer, cookie: bigint, type: number, length: number): void {
   head.writeUInt32BE(STRUCTURED_REPLY_MAGIC, 0);
   head.writeUInt16BE(ReplyFlag.done, 4);
   head.writeUInt16BE(type, 6);
   head.writeBigUInt64BE(cookie, 8);
   head.writeUInt32BE(length, 16);
-  return head;
 }

@@ -130,7 +130,7 @@ describe('the NBD server as clients from outside see it', () => {
       await runTool('qemu-img', 'compare', '-f', 'raw', '-F', 'raw', image, url());
     }));
 
-  it('gives a second connection the new size after a live resize, the first keeping the old', () =>
+  it('gives a second connection the new size after a live resize', () =>
     withServer(async ({ url, disk, server, folder }) => {
       const size = async (): Promise<unknown> => runTool('nbdinfo', '--size', url());
       expect(Number(await size())).toBe(64 * MIB);
@@ -141,6 +141,39 @@ describe('the NBD server as clients from outside see it', () => {
       await disk.close();
       const info = await runJson('qemu-img', 'info', '--output=json', path.join(folder, 'disk.vhdx'));
       expect(info).toMatchObject({ format: 'vhdx', 'virtual-size': 96 * MIB });
+    }));
+
+  it('tells by nbdinfo what a chain holds, wherever in it, and what it does not', () =>
+    withServer(async ({ folder, server, url }) => {
+      const [parent, child] = [path.join(folder, 'parent.vhdx'), path.join(folder, 'child.vhdx')];
+      await createVhdx({ path: parent, type: 'dynamic', virtualSize: 16 * MIB, blockSize: MIB });
+      const base = await openDisk(parent);
+      await base.write(Buffer.alloc(2 * MIB, 1), 4 * MIB);
+      await base.close();
+      const locators = { relativePath: '.\\parent.vhdx' };
+      await createVhdx({
+        path: child,
+        type: 'differencing',
+        blockSize: MIB,
+        parent: { path: parent, locators },
+      });
+      const chain = await openDisk(child, { resolveParent: () => parent });
+      try {
+        await chain.write(Buffer.alloc(MIB, 2), 9 * MIB);
+        await chain.writeZeroes(5 * MIB, MIB);
+        server.addExport('chain', chain);
+        const map = await runJson('nbdinfo', '--json', '--map', url('chain'));
+        expect(map).toMatchObject([
+          { offset: 0, length: 4 * MIB, type: 3 },
+          { offset: 4 * MIB, length: MIB, type: 0 },
+          { offset: 5 * MIB, length: 4 * MIB, type: 3 },
+          { offset: 9 * MIB, length: MIB, type: 0 },
+          { offset: 10 * MIB, length: 6 * MIB, type: 3 },
+        ]);
+        await server.removeExport('chain');
+      } finally {
+        await chain.close();
+      }
     }));
 
   it('refuses writes to a read-only export and sends clients away when it is removed', () =>

@@ -27,7 +27,7 @@ export interface NbdServer {
   readonly exports: readonly string[];
   /**
    * Serves a disk under a name. The disk stays the caller's: it is not closed here. Its size is told to each client
-   * as it is when that client connects.
+   * as it is when that client connects; what it grows by later is served to all.
    * @throws VhdError `VHD_EXISTS` when the name is taken.
    */
   addExport(name: string, disk: Disk, options?: NbdExportOptions): void;

@@ -8,10 +8,13 @@ import type { Session } from './handshake.js';
 import { Command, CommandFlag, MAX_REQUEST_LENGTH, NbdError, REQUEST_MAGIC } from './protocol.js';
 import { ReplyWriter } from './reply-writer.js';
 
-/** Bytes of requests and replies that one connection may have under way; the next request waits. */
-const MAX_IN_FLIGHT = 64 * 1024 * 1024;
-/** What a request without data counts for, so that their number is bounded too. */
-const REQUEST_COST = 64 * 1024;
+/**
+ * Bytes of requests and replies that one connection may have under way; the next request waits. More makes it slower:
+ * the buffers fall out of the processor's caches and are allocated anew. One request alone may be larger.
+ */
+const MAX_IN_FLIGHT = 4 * 1024 * 1024;
+/** What a request counts for besides its data, so that their number is bounded too. */
+const REQUEST_COST = 16 * 1024;
 /** Extents told in one answer; the client asks again for the rest. */
 const MAX_EXTENTS = 4096;
 /** Bytes whose status one answer tells at most, and those looked up at a time. */
@@ -41,8 +44,10 @@ export class Transmission {
   readonly #disk: Disk;
   readonly #reply: ReplyWriter;
   readonly #pool = new BufferPool();
-  readonly #running = new Set<Promise<void>>();
+  /** Requests under way, and the bytes that they count for. */
+  #running = 0;
   #inFlight = 0;
+  /** Waits for one of them to end. */
   #wake: (() => void) | undefined;
 
   constructor(stream: ByteStream, session: Session) {
@@ -65,7 +70,7 @@ export class Transmission {
     } catch (error) {
       if (!(error instanceof StreamEnded)) throw error;
     } finally {
-      await Promise.all(this.#running);
+      while (this.#running > 0) await this.#oneEnds();
     }
   }
 
@@ -77,25 +82,30 @@ export class Transmission {
     const moves = isWrite || request.command === Command.read;
     const cost = REQUEST_COST + (moves ? Math.min(request.length, MAX_REQUEST_LENGTH) : 0);
     while (this.#inFlight > 0 && this.#inFlight + cost > MAX_IN_FLIGHT) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#oneEnds();
     }
     this.#inFlight += cost;
-    const data = isWrite ? await this.#receive(request.length) : undefined;
-    const task = this.#serve(request, data).finally(() => {
-      this.#running.delete(task);
+    // Small data are used where they were received; large ones come in several parts, which are put together.
+    const received = isWrite ? this.#stream.tryRead(request.length) : undefined;
+    const pooled = isWrite && received === undefined ? this.#pool.take(request.length) : undefined;
+    if (pooled !== undefined) await this.#stream.readInto(pooled);
+    this.#running += 1;
+    void this.#serve(request, received ?? pooled).then(() => {
+      if (pooled !== undefined) this.#pool.give(pooled);
+      this.#running -= 1;
       this.#inFlight -= cost;
       this.#wake?.();
     });
-    this.#running.add(task);
     return true;
   }
 
-  async #receive(length: number): Promise<Buffer> {
-    return this.#stream.tryRead(length) ?? (await this.#stream.readInto(Buffer.allocUnsafe(length)));
+  #oneEnds(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
+  /** Never fails. */
   async #serve(request: Request, data: Buffer | undefined): Promise<void> {
     try {
       const refusal = this.#refusal(request);
@@ -108,7 +118,9 @@ export class Transmission {
   }
 
   #refusal({ command, flags, offset, length }: Request): { error: number; message: string } | undefined {
-    const { size, export: served } = this.#session;
+    const { export: served } = this.#session;
+    // As it is now: the disk may have been resized since the client was told.
+    const size = this.#disk.virtualSize;
     if (served.readOnly && CHANGING.has(command)) {
       return { error: NbdError.permission, message: 'The export is read-only.' };
     }
@@ -128,7 +140,7 @@ export class Transmission {
     if (offset + length > size) {
       const error =
         command === Command.write || command === Command.writeZeroes ? NbdError.noSpace : NbdError.invalid;
-      return { error, message: `The range ends behind the export's ${size} bytes.` };
+      return { error, message: `The range ends behind the disk's ${size} bytes.` };
     }
     return undefined;
   }
@@ -137,10 +149,11 @@ export class Transmission {
     const { command, cookie, offset, length, flags } = request;
     switch (command) {
       case Command.read: {
-        const bytes = this.#pool.take(length);
-        await this.#disk.read(bytes, offset);
-        await this.#reply.data(cookie, offset, bytes);
-        this.#pool.give(bytes);
+        const head = this.#reply.dataHeadSize;
+        const frame = this.#pool.take(head + length);
+        await this.#disk.read(frame.subarray(head), offset);
+        await this.#reply.data(cookie, offset, frame);
+        this.#pool.give(frame);
         return;
       }
       case Command.blockStatus:

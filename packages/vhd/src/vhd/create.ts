@@ -61,6 +61,18 @@ interface ParentFacts {
  * @throws VhdError `VHD_EXISTS`, `VHD_INVALID_ARGUMENT`; what opening the parent throws. No file is left then.
  */
 export async function createVhd(options: CreateVhdOptions): Promise<void> {
+  const write = await planVhd(options);
+  await createWhole(options.path, write);
+}
+
+/** {@link createVhd} in a new file that is open already. */
+export async function fillVhd(file: RandomAccessFile, options: CreateVhdOptions): Promise<void> {
+  const write = await planVhd(options);
+  await write(file);
+}
+
+/** Checks what is wished, and gives what writes it. */
+async function planVhd(options: CreateVhdOptions): Promise<(file: RandomAccessFile) => Promise<void>> {
   const parent = await readParent(options);
   const plan = validateCreate({
     format: 'vhd',
@@ -84,10 +96,9 @@ export async function createVhd(options: CreateVhdOptions): Promise<void> {
     dataOffset: plan.type === 'fixed' ? undefined : FOOTER_SIZE,
     savedState: false,
   };
-  await createWhole(options.path, async (file) => {
-    if (plan.type === 'fixed') await file.write(encodeFooter(footer), plan.virtualSize);
-    else await writeSparse(file, plan, footer, parent);
-  });
+  return plan.type === 'fixed'
+    ? (file) => file.write(encodeFooter(footer), plan.virtualSize)
+    : (file) => writeSparse(file, plan, footer, parent);
 }
 
 async function readParent(options: CreateVhdOptions): Promise<ParentFacts | undefined> {

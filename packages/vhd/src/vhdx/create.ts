@@ -57,6 +57,16 @@ export interface CreateVhdxOptions {
  * @throws VhdError `VHD_EXISTS`, `VHD_INVALID_ARGUMENT`; what opening the parent throws. No file is left then.
  */
 export async function createVhdx(options: CreateVhdxOptions): Promise<void> {
+  const metadata = await planVhdx(options);
+  await createWhole(options.path, (file) => writeVhdx(file, metadata));
+}
+
+/** {@link createVhdx} in a new file that is open already. */
+export async function fillVhdx(file: RandomAccessFile, options: CreateVhdxOptions): Promise<void> {
+  await writeVhdx(file, await planVhdx(options));
+}
+
+async function planVhdx(options: CreateVhdxOptions): Promise<VhdxMetadata> {
   const parent = await readParent(options);
   const plan = validateCreate({
     format: 'vhdx',
@@ -67,7 +77,7 @@ export async function createVhdx(options: CreateVhdxOptions): Promise<void> {
     physicalSectorSize: options.physicalSectorSize ?? parent?.metadata.physicalSectorSize ?? 0,
   });
   if (parent !== undefined) checkAgainstParent(plan, parent.metadata);
-  const metadata: VhdxMetadata = {
+  return {
     blockSize: plan.blockSize,
     leaveBlocksAllocated: plan.type === 'fixed',
     hasParent: parent !== undefined,
@@ -77,7 +87,6 @@ export async function createVhdx(options: CreateVhdxOptions): Promise<void> {
     physicalSectorSize: plan.physicalSectorSize,
     ...(parent === undefined ? {} : { parentLocator: parent.locator }),
   };
-  await createWhole(options.path, (file) => writeVhdx(file, metadata));
 }
 
 interface ParentFacts {
