@@ -19,6 +19,8 @@ import { versionText } from './plan/generation.js';
 import { compareVersions, OLDEST_HOST } from './plan/limits.js';
 import { chooseSwitch } from './plan/network.js';
 import { powerOff, powerOn, reboot } from './power.js';
+import { finishMigration, migrateDiskAndPowerOff } from './resize/migrate.js';
+import { confirmMigration, finishRevertMigration } from './resize/revert.js';
 import { planFactsOf, spawn } from './spawn.js';
 import { POWER_STATE } from './types.js';
 import type {
@@ -26,6 +28,8 @@ import type {
   InstanceRef,
   InstanceState,
   LifecycleEvent,
+  MigrationRequest,
+  PowerOffOptions,
   SpawnRequest,
   VirtDriver,
 } from './types.js';
@@ -177,15 +181,34 @@ class HyperVDriver implements VirtDriver {
     return this.#exclusive(instance, () => powerOn(this.#context, instance));
   }
 
-  powerOff(
-    instance: InstanceRef,
-    options: { timeoutSeconds: number; retryIntervalSeconds?: number },
-  ): Promise<void> {
+  powerOff(instance: InstanceRef, options: PowerOffOptions): Promise<void> {
     return this.#exclusive(instance, () => powerOff(this.#context, instance, options));
   }
 
   reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void> {
     return this.#exclusive(instance, () => reboot(this.#context, instance, type));
+  }
+
+  migrateDiskAndPowerOff(request: MigrationRequest, options: PowerOffOptions): Promise<void> {
+    return this.#exclusive(request.instance, () => migrateDiskAndPowerOff(this.#context, request, options));
+  }
+
+  finishMigration(
+    request: MigrationRequest & { readonly powerOn: boolean },
+    options: PowerOffOptions,
+  ): Promise<void> {
+    return this.#exclusive(request.instance, () => finishMigration(this.#context, request, options));
+  }
+
+  confirmMigration(instance: InstanceRef): Promise<void> {
+    return this.#exclusive(instance, () => confirmMigration(this.#context, instance));
+  }
+
+  finishRevertMigration(
+    instance: InstanceRef,
+    options: PowerOffOptions & { readonly powerOn: boolean },
+  ): Promise<void> {
+    return this.#exclusive(instance, () => finishRevertMigration(this.#context, instance, options));
   }
 
   async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {

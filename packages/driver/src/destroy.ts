@@ -15,6 +15,7 @@ export async function destroyInstance(context: DriverContext, instance: Instance
   if (machines.length === 0) machines = (await host.machines.list()).filter(isOf(instance));
   for (const machine of machines) await destroyMachine(context, instance, machine);
   const hadFolder = await folders.remove(instance, { trusted: false });
+  await folders.removeRevert(instance);
   if (machines.length === 0 && !hadFolder) {
     log.debug({ instance: instance.uuid }, 'Nothing of the instance is on the host');
     return;

@@ -2,7 +2,7 @@ import { sleep, STATE } from '@nova-hyperv/hyperv';
 import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
 import { instanceNotFound, findMachine, requireMachine } from './lookup.js';
-import type { InstanceRef } from './types.js';
+import type { InstanceRef, PowerOffOptions } from './types.js';
 
 const DEFAULT_RETRY_SECONDS = 10;
 const STATE_POLL_MS = 500;
@@ -15,7 +15,11 @@ export async function powerOn(context: DriverContext, instance: InstanceRef): Pr
 }
 
 /** The logger goes first: the guest's first lines come at once. */
-async function start(context: DriverContext, instance: InstanceRef, machine: MachineHandle): Promise<void> {
+export async function start(
+  context: DriverContext,
+  instance: InstanceRef,
+  machine: MachineHandle,
+): Promise<void> {
   context.consoles.start(instance);
   try {
     await context.host.power.request(machine, STATE.running);
@@ -28,7 +32,7 @@ async function start(context: DriverContext, instance: InstanceRef, machine: Mac
 export async function powerOff(
   context: DriverContext,
   instance: InstanceRef,
-  options: { timeoutSeconds: number; retryIntervalSeconds?: number },
+  options: PowerOffOptions,
 ): Promise<void> {
   const { host, consoles, log } = context;
   const machine = await findMachine(host, instance);

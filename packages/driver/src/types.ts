@@ -43,6 +43,8 @@ export interface Instance extends InstanceRef {
   readonly imageRef: string;
   readonly flavor: Flavor;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Sizes of the ephemeral disks that were asked for; without any, one takes all that the flavor has. */
+  readonly ephemeralsGb?: readonly number[];
 }
 
 /** One Neutron port as bound for this instance: an element of Nova's network_info. */
@@ -103,6 +105,21 @@ export interface SpawnRequest {
   readonly onPhase?: (phase: string, milliseconds: number) => void;
 }
 
+/** An instance on its way from one flavor to another; `instance.flavor` is the new one. */
+export interface MigrationRequest {
+  readonly instance: Instance;
+  readonly oldFlavor: Flavor;
+  /** As the instance was made from it; the image itself may be gone. */
+  readonly image: ImageMeta;
+  readonly vifs: readonly Vif[];
+}
+
+/** How long a guest may take to shut down. */
+export interface PowerOffOptions {
+  readonly timeoutSeconds: number;
+  readonly retryIntervalSeconds?: number;
+}
+
 /** What the resource tracker and Placement need. */
 export interface HostResources {
   readonly hypervisorHostname: string;
@@ -153,12 +170,29 @@ export interface VirtDriver {
   destroy(instance: InstanceRef): Promise<void>;
   powerOn(instance: InstanceRef): Promise<void>;
   /** Asks the guest first for `timeoutSeconds` (0 = at once), then turns off. Harmless when off or absent. */
-  powerOff(
-    instance: InstanceRef,
-    options: { timeoutSeconds: number; retryIntervalSeconds?: number },
-  ): Promise<void>;
+  powerOff(instance: InstanceRef, options: PowerOffOptions): Promise<void>;
   /** SOFT falls back to HARD, as in Nova. */
   reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void>;
+  /**
+   * Refuses what the new flavor cannot give (CannotResizeDisk, InstanceUnacceptable), powers off and keeps what a revert needs. A machine whose
+   * root disk alone grows may go on running. A failure leaves everything as it was.
+   */
+  migrateDiskAndPowerOff(request: MigrationRequest, options: PowerOffOptions): Promise<void>;
+  /** Makes the machine what the new flavor says. After a failure {@link finishRevertMigration} leads back. */
+  finishMigration(
+    request: MigrationRequest & { readonly powerOn: boolean },
+    options: PowerOffOptions,
+  ): Promise<void>;
+  /** Forgets what was kept. Harmless when nothing is. */
+  confirmMigration(instance: InstanceRef): Promise<void>;
+  /**
+   * Gives the machine back as it was kept; harmless when nothing is, but for the power state. May be done again after any interruption.
+   * CannotResizeDisk when a disk that grew live is in use up to its end: then everything stays as it was.
+   */
+  finishRevertMigration(
+    instance: InstanceRef,
+    options: PowerOffOptions & { readonly powerOn: boolean },
+  ): Promise<void>;
   /** Older bytes first. */
   consoleOutput(instance: InstanceRef): Promise<Uint8Array>;
   /**

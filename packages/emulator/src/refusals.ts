@@ -21,6 +21,8 @@ export const REFUSALS = {
   'settings-by-base-class': 'settings of all kinds by one query of their base class',
   /** A WQL query of CIM_ConcreteJob fails with 0x80041024. */
   'jobs-by-base-class': 'jobs of all kinds by one query of their base class',
+  /** ResizeVirtualHardDisk of a differencing disk fails with 32774 while its machine runs. */
+  'resize-running-difference': 'growing a differencing disk of a running machine',
   /** GetSummaryInformation without SettingData answers 32773. */
   'summary-of-all': 'the summary of all machines in one call',
 } as const;

@@ -1,4 +1,6 @@
+import { HyperVError } from './errors.js';
 import { serviceReference, settingsInstance } from './machines.js';
+import { instances, numeric, text } from './read.js';
 import type { HostWire, InvokeOptions } from './wire.js';
 
 const IMAGES = serviceReference('Msvm_ImageManagementService');
@@ -16,6 +18,18 @@ export interface NewDisk {
   readonly sizeBytes?: number;
   /** The host's path; differencing disks need it. */
   readonly parentPath?: string;
+}
+
+/** What the host tells of a disk file, also of one that a running machine has open. Sizes in bytes. */
+export interface DiskFacts {
+  readonly path: string;
+  readonly format: keyof typeof FORMAT;
+  readonly type: keyof typeof TYPE;
+  readonly virtualSize: number;
+  readonly blockSize: number;
+  readonly logicalSectorSize: number;
+  /** The host's path; '' for a disk without a parent. */
+  readonly parentPath: string;
 }
 
 /** Virtual disk files on the host, through Msvm_ImageManagementService. */
@@ -45,6 +59,51 @@ export class DiskImages {
     await this.#wire.call(IMAGES, 'CreateVirtualHardDisk', { VirtualDiskSettingData: settings }, options);
   }
 
+  /**
+   * Msvm_ImageManagementService.GetVirtualHardDiskSettingData. The host reads the file, so that it may be in use.
+   * @throws HyperVError `HYPERV_REFUSED`, `HYPERV_UNEXPECTED`
+   */
+  async facts(path: string): Promise<DiskFacts> {
+    const { out } = await this.#wire.call(IMAGES, 'GetVirtualHardDiskSettingData', { Path: path });
+    const [settings] = instances(out['SettingData']);
+    const type = settings === undefined ? undefined : keyOf(TYPE, numeric(settings, 'Type'));
+    const format = settings === undefined ? undefined : keyOf(FORMAT, numeric(settings, 'Format'));
+    if (settings === undefined || type === undefined || format === undefined) {
+      throw new HyperVError(
+        'HYPERV_UNEXPECTED',
+        `${this.#wire.host} does not tell what kind of disk ${path} is.`,
+        { host: this.#wire.host, operation: 'Msvm_ImageManagementService.GetVirtualHardDiskSettingData' },
+      );
+    }
+    return {
+      path,
+      format,
+      type,
+      virtualSize: numeric(settings, 'MaxInternalSize'),
+      blockSize: numeric(settings, 'BlockSize'),
+      logicalSectorSize: numeric(settings, 'LogicalSectorSize'),
+      parentPath: text(settings, 'ParentPath'),
+    };
+  }
+
+  /** Writes what the disk holds (its parents' part included) into a new, dynamic one of its own format. */
+  async flatten(source: DiskFacts, target: string, options: InvokeOptions = {}): Promise<void> {
+    const settings = settingsInstance('Msvm_VirtualHardDiskSettingData', {
+      Type: TYPE.dynamic,
+      Format: FORMAT[source.format],
+      Path: target,
+      BlockSize: 0,
+      LogicalSectorSize: 0,
+      PhysicalSectorSize: 0,
+    });
+    await this.#wire.call(
+      IMAGES,
+      'ConvertVirtualHardDisk',
+      { SourcePath: source.path, VirtualDiskSettingData: settings },
+      { busyRetries: 3, ...options },
+    );
+  }
+
   /** Changes the virtual size (bytes); asked again while the file is in use. Throws what {@link create} does. */
   async resize(path: string, sizeBytes: number, options: InvokeOptions = {}): Promise<void> {
     await this.#wire.call(
@@ -54,4 +113,9 @@ export class DiskImages {
       { busyRetries: 3, ...options },
     );
   }
+}
+
+function keyOf<K extends string>(table: Readonly<Record<K, number>>, value: number): K | undefined {
+  for (const key in table) if (table[key] === value) return key;
+  return undefined;
 }

@@ -11,6 +11,8 @@ export type UnprovenShape =
   | 'settings-by-base-class'
   /** One query of CIM_ConcreteJob for jobs of different classes. */
   | 'jobs-by-base-class'
+  /** ResizeVirtualHardDisk of a differencing VHDX that a running machine has. */
+  | 'resize-running-difference'
   /** GetSummaryInformation without SettingData, for all machines. */
   | 'summary-of-all';
 

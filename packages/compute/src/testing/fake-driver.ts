@@ -5,17 +5,33 @@ import {
   type InstanceRef,
   type InstanceState,
   type LifecycleEvent,
+  type MigrationRequest,
+  type PowerOffOptions,
   type PowerState,
   type SpawnRequest,
   type VirtDriver,
 } from '@nova-hyperv/driver';
 
 export type DriverMethod =
-  'spawn' | 'destroy' | 'powerOn' | 'powerOff' | 'reboot' | 'getInfo' | 'hostResources' | 'initHost';
+  | 'spawn'
+  | 'destroy'
+  | 'powerOn'
+  | 'powerOff'
+  | 'reboot'
+  | 'getInfo'
+  | 'hostResources'
+  | 'initHost'
+  | 'migrateDiskAndPowerOff'
+  | 'finishMigration'
+  | 'confirmMigration'
+  | 'finishRevertMigration';
 
 /** A driver of a host in memory that does as it is told: fails, hangs or dawdles at each method. */
 export interface FakeDriver extends VirtDriver {
   readonly machines: Map<string, { readonly name: string; powerState: PowerState }>;
+  /** Flavors of resized machines: what they have, and what is kept for a revert. */
+  readonly sizes: Map<string, string>;
+  readonly kept: Map<string, string>;
   readonly calls: { readonly method: DriverMethod; readonly uuid: string; readonly args?: unknown }[];
   /** Called before each method does its work: throw to fail, return a promise to be slow. */
   script: (method: DriverMethod, uuid: string, signal?: AbortSignal) => Promise<void> | void;
@@ -56,6 +72,8 @@ export const FAKE_RESOURCES: HostResources = {
 class ScriptedDriver implements FakeDriver {
   readonly nodeName = 'hv1';
   readonly machines = new Map<string, { readonly name: string; powerState: PowerState }>();
+  readonly sizes = new Map<string, string>();
+  readonly kept = new Map<string, string>();
   readonly calls: { readonly method: DriverMethod; readonly uuid: string; readonly args?: unknown }[] = [];
   readonly spawned: SpawnRequest[] = [];
   readonly imageCaches: ReadonlySet<string>[] = [];
@@ -139,6 +157,7 @@ class ScriptedDriver implements FakeDriver {
   destroy(instance: InstanceRef): Promise<void> {
     return this.#call('destroy', instance, () => {
       this.machines.delete(instance.uuid);
+      this.kept.delete(instance.uuid);
     });
   }
 
@@ -161,6 +180,38 @@ class ScriptedDriver implements FakeDriver {
       this.#machine(instance).powerState = POWER_STATE.RUNNING;
     };
     return this.#call('reboot', instance, up, { args: type });
+  }
+
+  migrateDiskAndPowerOff({ instance, oldFlavor }: MigrationRequest): Promise<void> {
+    return this.#call('migrateDiskAndPowerOff', instance, () => {
+      this.#machine(instance).powerState = POWER_STATE.SHUTDOWN;
+      this.kept.set(instance.uuid, oldFlavor.name);
+    });
+  }
+
+  finishMigration({ instance, powerOn }: MigrationRequest & { readonly powerOn: boolean }): Promise<void> {
+    return this.#call('finishMigration', instance, () => {
+      this.sizes.set(instance.uuid, instance.flavor.name);
+      if (powerOn) this.#machine(instance).powerState = POWER_STATE.RUNNING;
+    });
+  }
+
+  confirmMigration(instance: InstanceRef): Promise<void> {
+    return this.#call('confirmMigration', instance, () => {
+      this.kept.delete(instance.uuid);
+    });
+  }
+
+  finishRevertMigration(
+    instance: InstanceRef,
+    { powerOn }: PowerOffOptions & { readonly powerOn: boolean },
+  ): Promise<void> {
+    return this.#call('finishRevertMigration', instance, () => {
+      const kept = this.kept.get(instance.uuid);
+      if (kept !== undefined) this.sizes.set(instance.uuid, kept);
+      this.kept.delete(instance.uuid);
+      this.#machine(instance).powerState = powerOn ? POWER_STATE.RUNNING : POWER_STATE.SHUTDOWN;
+    });
   }
 
   async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {

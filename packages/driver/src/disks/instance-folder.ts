@@ -4,11 +4,13 @@ import { joinHostPath } from '@nova-hyperv/hyperv';
 import type { HostReach } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
 import type { InstanceRef } from '../types.js';
-import { removeTree } from './files.js';
+import { removeTree, renameFolder } from './files.js';
 
 /** In each instance's folder from its first moment: whose it is, so that a killed spawn's folder is recognised. */
 const MARKER = 'nova-hyperv.json';
-const UNFINISHED = /^\.new-[0-9a-f-]{36}$/i;
+const UNFINISHED = /^\.(?:new|old)-[0-9a-f-]{36}$/i;
+/** Ends the name of the folder that keeps what a resized instance was. */
+const REVERT = '_revert';
 const BASE_FOLDER = '_base';
 const MARKER_LIMIT = 4096;
 
@@ -44,12 +46,42 @@ export class InstanceFolders {
    * same instance left is replaced; somebody else's is refused.
    */
   async create(instance: InstanceRef): Promise<void> {
-    const local = this.localOf(instance);
+    await this.#make(instance, this.pathOf(instance), async () => undefined);
+  }
+
+  revertPathOf(instance: Pick<InstanceRef, 'name'>): string {
+    return joinHostPath(this.#root, instance.name + REVERT);
+  }
+
+  /** Makes the folder of what a revert needs: it has its name once `fill` has put everything into it, and before not at all. */
+  async createRevert(instance: InstanceRef, fill: (local: string) => Promise<void>): Promise<void> {
+    await this.#make(instance, this.revertPathOf(instance), fill);
+  }
+
+  async hasRevert(instance: InstanceRef): Promise<boolean> {
+    const owner = await this.#ownerOf(this.#reach.local(this.revertPathOf(instance)));
+    return owner.uuid === instance.uuid;
+  }
+
+  /** Gone at once, whenever the process dies: it loses its name before its content. False when there is none of this instance. */
+  async removeRevert(instance: InstanceRef): Promise<boolean> {
+    const local = this.#reach.local(this.revertPathOf(instance));
+    const owner = await this.#ownerOf(local);
+    if (owner.uuid !== instance.uuid) return false;
+    const going = this.#reach.local(joinHostPath(this.#root, `.old-${instance.uuid}`));
+    await removeTree(going);
+    await renameFolder(local, going);
+    await removeTree(going);
+    return true;
+  }
+
+  async #make(instance: InstanceRef, path: string, fill: (local: string) => Promise<void>): Promise<void> {
+    const local = this.#reach.local(path);
     const owner = await this.#ownerOf(local);
     if (owner.exists && owner.uuid !== instance.uuid) {
       throw new DriverError(
         'InstanceExists',
-        `${this.pathOf(instance)} exists and belongs to ${owner.uuid ?? 'something else'}. Remove it, or change instance_name_template.`,
+        `${path} exists and belongs to ${owner.uuid ?? 'something else'}. Remove it, or change instance_name_template.`,
         { scope: 'host' },
       );
     }
@@ -57,11 +89,17 @@ export class InstanceFolders {
     const unfinished = this.#reach.local(joinHostPath(this.#root, `.new-${instance.uuid}`));
     await removeTree(unfinished);
     await mkdir(unfinished, { recursive: true });
-    await writeFile(
-      join(unfinished, MARKER),
-      `${JSON.stringify({ uuid: instance.uuid, name: instance.name })}\n`,
-    );
-    await rename(unfinished, local);
+    try {
+      await writeFile(
+        join(unfinished, MARKER),
+        `${JSON.stringify({ uuid: instance.uuid, name: instance.name })}\n`,
+      );
+      await fill(unfinished);
+      await rename(unfinished, local);
+    } catch (error) {
+      await removeTree(unfinished);
+      throw error;
+    }
   }
 
   /**

@@ -1,7 +1,8 @@
 import { maxInternalSize } from '@nova-hyperv/vhd';
-import type { DiskFormat, DiskInfo } from '@nova-hyperv/vhd';
+import type { DiskFormat, DiskInfo, SizeRuleDisk } from '@nova-hyperv/vhd';
 import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
+import type { Instance } from '../types.js';
 import { planDiskLimit } from './disk-limits.js';
 import type { EarlyPlanInput, PlanInput } from './input.js';
 import { MAXIMUM_DISK_BYTES } from './limits.js';
@@ -86,17 +87,23 @@ export function planDisks(
     resizedBase = resizedVhdBase(input, base.path, base.info, sizeBytes);
     files.push(rootFile(input, path, base.path, base.info, sizeBytes, resizedBase));
   }
-  if (instance.flavor.ephemeralGb > 0) {
-    refuseTooLarge(input, 'ephemeral disk', instance.flavor.ephemeralGb * GIB, 'vhdx');
-    const path = joinHostPath(directory, 'eph0.vhdx');
+  for (const [number, sizeGb] of ephemeralSizesGb(instance).entries()) {
+    refuseTooLarge(input, 'ephemeral disk', sizeGb * GIB, 'vhdx');
+    const path = joinHostPath(directory, `eph${number}.vhdx`);
     drives.push({ ...slots.take(bus), kind: 'disk', path, iopsLimit });
-    files.push({ kind: 'empty', path, sizeBytes: instance.flavor.ephemeralGb * GIB });
+    files.push({ kind: 'empty', path, sizeBytes: sizeGb * GIB });
   }
   return {
     drives: drives.toSorted(compareDrives),
     files,
     ...(resizedBase === undefined ? {} : { resizedBase }),
   };
+}
+
+/** Those that were asked for; else one that takes all the flavor has. */
+function ephemeralSizesGb({ ephemeralsGb, flavor }: Instance): readonly number[] {
+  if (ephemeralsGb !== undefined && ephemeralsGb.length > 0) return ephemeralsGb;
+  return flavor.ephemeralGb > 0 ? [flavor.ephemeralGb] : [];
 }
 
 /** A differencing disk holds half of an image at best. */
@@ -121,8 +128,11 @@ function refuseUnusableBase(input: PlanInput, info: DiskInfo, generation: Genera
   }
 }
 
-/** Virtual size, in bytes, that a flavor's disk buys: whole sectors, for a host rounds up to them. */
-export function rootVirtualSize(rootGb: number, info: DiskInfo): number {
+/**
+ * Virtual size, in bytes, that a flavor's disk buys: whole sectors, for a host rounds up to them.
+ * @param info of the disk at the bottom of the chain
+ */
+export function rootVirtualSize(rootGb: number, info: SizeRuleDisk): number {
   return Math.floor(maxInternalSize(info, rootGb * GIB) / SECTOR) * SECTOR;
 }
 
@@ -142,7 +152,12 @@ function rootSize(input: PlanInput, info: DiskInfo): number | undefined {
   return internal === info.virtualSize ? undefined : internal;
 }
 
-function refuseTooLarge(input: PlanInput, what: string, bytes: number, format: DiskFormat): void {
+export function refuseTooLarge(
+  input: Pick<EarlyPlanInput, 'instance'>,
+  what: string,
+  bytes: number,
+  format: DiskFormat,
+): void {
   const largest = MAXIMUM_DISK_BYTES[format];
   if (bytes <= largest) return;
   throw new DriverError(

@@ -74,8 +74,12 @@ export function plan(input: PlanInput): SpawnPlan {
     );
   }
   const { drives, ...disks } = planDisks(input, early.generation, early.vm.directory, early.vm.controllers);
-  const vm: VmSpec = { ...early.vm, drives, firmware: firmware(early, drives) };
-  return deepFreeze({ vm, ...disks });
+  return deepFreeze({ vm: withDrives(early, drives), ...disks });
+}
+
+/** The machine with its drives, and the boot order that follows from them. */
+export function withDrives(early: EarlyPlan, drives: VmSpec['drives']): VmSpec {
+  return { ...early.vm, drives, firmware: firmware(early, drives) };
 }
 
 function firmware(early: EarlyPlan, drives: VmSpec['drives']): FirmwareSpec {

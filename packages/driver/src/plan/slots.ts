@@ -24,19 +24,25 @@ export function localDiskBus(generation: Generation): Bus {
 /** Hands out a machine's slots, first free first. */
 export class SlotAllocator {
   readonly #controllers: readonly ControllerSpec[];
-  readonly #next = new Map<ControllerSpec, number>();
+  readonly #taken = new Set<string>();
 
   constructor(controllers: readonly ControllerSpec[]) {
     this.#controllers = controllers;
   }
 
+  /** A slot that a device has already. */
+  occupy({ bus, controller, slot }: Slot): void {
+    this.#taken.add(`${bus}:${controller}:${slot}`);
+  }
+
   take(bus: Bus): Slot {
     const ofBus = this.#controllers.filter((controller) => controller.bus === bus);
-    for (const controller of ofBus) {
-      const slot = this.#next.get(controller) ?? 0;
-      if (slot < SLOTS[bus]) {
-        this.#next.set(controller, slot + 1);
-        return { bus, controller: controller.number, slot };
+    for (const { number: controller } of ofBus) {
+      for (let slot = 0; slot < SLOTS[bus]; slot += 1) {
+        if (this.#taken.has(`${bus}:${controller}:${slot}`)) continue;
+        const free = { bus, controller, slot };
+        this.occupy(free);
+        return free;
       }
     }
     throw new DriverError(

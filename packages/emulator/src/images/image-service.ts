@@ -159,7 +159,11 @@ async function resize(context: ServiceContext, call: MethodCall): Promise<Invoke
     files: { writes: [local] },
     check: () =>
       diskErrors(file, async () => {
-        checkResize(await inspect(local), wanted, context.machines.usersOf(local));
+        const [info, users] = [await inspect(local), context.machines.usersOf(local)];
+        checkResize(info, wanted, users);
+        const runs = users.length > 0 && info.type === 'differencing';
+        if (runs && context.host.refuse.has('resize-running-difference'))
+          throw new HyperVError(HV.inUse, 'A differencing disk in use cannot be resized.');
       }),
     work: () => diskErrors(file, () => resizeFile(context, local, wanted)),
   });

@@ -69,6 +69,16 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
       power(instance, POWER_STATE.RUNNING);
       boots(instance.uuid, `reboot ${type}`);
     },
+    migrateDiskAndPowerOff: async ({ instance }) => power(instance, POWER_STATE.SHUTDOWN),
+    async finishMigration({ instance, powerOn }) {
+      if (powerOn) power(instance, POWER_STATE.RUNNING);
+      boots(instance.uuid, `resized to ${instance.flavor.name}`);
+    },
+    confirmMigration: async () => undefined,
+    async finishRevertMigration(instance, { powerOn }) {
+      power(instance, powerOn ? POWER_STATE.RUNNING : POWER_STATE.SHUTDOWN);
+      boots(instance.uuid, 'reverted');
+    },
     consoleOutput: async (instance) => Buffer.from(consoles.get(instance.uuid) ?? ''),
     removeLeftovers: async () => [],
     manageImageCache: async () => undefined,
