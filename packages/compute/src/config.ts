@@ -38,6 +38,8 @@ export interface ComputeConfig {
   readonly syncPowerStateIntervalSeconds: number;
   /** [image_cache] manager_interval; 0 or less = never. */
   readonly imageCacheIntervalSeconds: number;
+  /** [DEFAULT] resize_confirm_window: seconds after which a resize is confirmed by itself; 0 = never. */
+  readonly resizeConfirmWindowSeconds: number;
   /** [DEFAULT] running_deleted_instance_poll_interval: upkeep of what deleted instances left; 0 or less = never. */
   readonly cleanUpIntervalSeconds: number;
   /**
@@ -70,6 +72,7 @@ export const DEFAULT_COMPUTE_CONFIG: ComputeConfig = {
   updateResourcesIntervalSeconds: 60,
   syncPowerStateIntervalSeconds: 600,
   imageCacheIntervalSeconds: 2400,
+  resizeConfirmWindowSeconds: 0,
   cleanUpIntervalSeconds: 1800,
   unknownConsumers: 'keep',
 };

@@ -9,6 +9,7 @@ export type ComputeExceptionName =
   | 'FlavorDiskSmallerThanMinDisk'
   | 'ImageNotActive'
   | 'ImageNotFound'
+  | 'InstanceFaultRollback'
   | 'InstanceNotReady'
   | 'InvalidConfiguration'
   | 'InvalidInput'

@@ -9,6 +9,7 @@ export * from './rest/neutron.js';
 export * from './rest/placement.js';
 export * from './rest/clients.js';
 export * from './config.js';
+export { imageOf } from './manager/image-facts.js';
 export type { ComputePorts } from './manager/context.js';
 export {
   createComputeManager,
@@ -17,7 +18,9 @@ export {
 } from './manager/compute-manager.js';
 export {
   createMemoryInstanceStore,
+  createMemoryMigrationStore,
   createMemoryServiceStore,
   type MemoryInstanceStore,
+  type MemoryMigrationStore,
   type MemoryServiceStore,
 } from './testing/memory-stores.js';

@@ -30,6 +30,11 @@ export type TaskState =
   | 'rebooting_hard'
   | 'reboot_pending_hard'
   | 'reboot_started_hard'
+  | 'resize_prep'
+  | 'resize_migrating'
+  | 'resize_migrated'
+  | 'resize_finish'
+  | 'resize_reverting'
   | null;
 
 /** An instance as the control plane keeps it: Nova's Instance object, in camel case. */
@@ -50,6 +55,11 @@ export interface InstanceRecord {
   readonly node: string | null;
   readonly imageRef: string;
   readonly flavor: Flavor;
+  /** While a resize is under way or waits to be confirmed. */
+  readonly oldFlavor: Flavor | null;
+  readonly newFlavor: Flavor | null;
+  /** Sizes of the ephemeral disks that the request named; without any, one takes all that the flavor has. */
+  readonly ephemeralsGb: readonly number[];
   readonly keyName: string | null;
   readonly keyData: string | null;
   readonly userData: string | null;
@@ -76,6 +86,9 @@ export type InstanceChanges = Partial<
     | 'host'
     | 'node'
     | 'availabilityZone'
+    | 'flavor'
+    | 'oldFlavor'
+    | 'newFlavor'
     | 'networkInfo'
     | 'systemMetadata'
     | 'launchedAt'
@@ -131,6 +144,63 @@ export interface InstanceStore {
   /** Instance action events (`openstack server event list`): start, then finish with success or error. */
   eventStarted(uuid: string, requestId: string, event: string, host: string): Promise<void>;
   eventFinished(uuid: string, requestId: string, event: string, error: string | null): Promise<void>;
+}
+
+/** nova/objects/migration.py; `none` of the live ones is served. */
+export type MigrationStatus =
+  | 'pre-migrating'
+  | 'migrating'
+  | 'post-migrating'
+  | 'finished'
+  | 'confirming'
+  | 'confirmed'
+  | 'reverting'
+  | 'reverted'
+  | 'error';
+
+/** One move of an instance: Nova's Migration object. Its UUID is Placement's consumer for what the instance holds where it comes from. */
+export interface MigrationRecord {
+  readonly id: number;
+  readonly uuid: string;
+  readonly instanceUuid: string;
+  readonly migrationType: 'resize';
+  readonly status: MigrationStatus;
+  readonly sourceCompute: string;
+  readonly sourceNode: string;
+  readonly destCompute: string | null;
+  readonly destNode: string | null;
+  readonly destHost: string | null;
+  readonly oldFlavor: Flavor;
+  readonly newFlavor: Flavor;
+  readonly userId: string;
+  readonly projectId: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date | null;
+}
+
+export type MigrationChanges = Partial<
+  Pick<MigrationRecord, 'status' | 'destCompute' | 'destNode' | 'destHost'>
+>;
+
+/** Statuses of a move that is neither confirmed nor taken back. */
+export const MIGRATION_IN_PROGRESS: readonly MigrationStatus[] = [
+  'pre-migrating',
+  'migrating',
+  'post-migrating',
+  'finished',
+  'confirming',
+  'reverting',
+];
+
+/** The instances' moves, beside the instances. */
+export interface MigrationStore {
+  /** Null when there is none. */
+  get(uuid: string): Promise<MigrationRecord | null>;
+  /** The instance's newest that is in progress; null when there is none. */
+  inProgress(instanceUuid: string): Promise<MigrationRecord | null>;
+  /** Finished ones on this host that were last changed before `before`: Nova's get_unconfirmed_by_dest_compute. */
+  unconfirmed(destCompute: string, before: Date): Promise<readonly MigrationRecord[]>;
+  save(uuid: string, changes: MigrationChanges): Promise<MigrationRecord>;
 }
 
 /** One compute service and its node, as `openstack compute service list` and `hypervisor list` show them. */
@@ -189,6 +259,15 @@ export interface InstanceRequest {
   readonly requestId: string;
 }
 
+/** A request about one move of the instance. */
+export interface MigrationInstanceRequest extends InstanceRequest {
+  readonly migrationUuid: string;
+}
+
+export interface PrepResizeRequest extends MigrationInstanceRequest {
+  readonly flavor: Flavor;
+}
+
 /**
  * What the API asks of a compute service: Nova's compute RPC, by its names (nova/compute/rpcapi.py). Casts settle
  * when the request is taken in hand, calls when the answer is there. The caller has set the task state before.
@@ -205,6 +284,18 @@ export interface ComputeService {
   stopInstance(request: InstanceRequest): Promise<void>;
   /** cast */
   rebootInstance(request: InstanceRequest & { readonly rebootType: 'SOFT' | 'HARD' }): Promise<void>;
+  /** cast, to the destination: claims the new size. */
+  prepResize(request: PrepResizeRequest): Promise<void>;
+  /** cast, to the source: keeps what is, and powers off. */
+  resizeInstance(request: MigrationInstanceRequest): Promise<void>;
+  /** cast, to the destination: gives the new size. */
+  finishResize(request: MigrationInstanceRequest): Promise<void>;
+  /** cast, to the source */
+  confirmResize(request: MigrationInstanceRequest): Promise<void>;
+  /** cast, to the destination */
+  revertResize(request: MigrationInstanceRequest): Promise<void>;
+  /** cast, to the source */
+  finishRevertResize(request: MigrationInstanceRequest): Promise<void>;
   /** call: the last `tailLength` lines, or everything. */
   getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string>;
   /** cast: from Neutron through the API. */

@@ -1,4 +1,9 @@
-import { createSqliteInstanceStore, createSqliteServiceStore, type Cloud } from '@nova-hyperv/cloud';
+import {
+  createSqliteInstanceStore,
+  createSqliteMigrationStore,
+  createSqliteServiceStore,
+  type Cloud,
+} from '@nova-hyperv/cloud';
 import {
   createComputeManager,
   createServiceClients,
@@ -52,6 +57,7 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
       host: host.name,
       driver: createDriver({ host: connection, log, nodeName: host.name }),
       instances: createSqliteInstanceStore(cloud.kernel.db),
+      migrations: createSqliteMigrationStore(cloud.kernel.db),
       services: createSqliteServiceStore(cloud.kernel.db),
       images: clients.images,
       network: clients.network,

@@ -34,6 +34,11 @@ export interface NovaConfig {
   readonly internalAvailabilityZone: string;
   /** `[api] max_limit`: largest page. */
   readonly maxLimit: number;
+  /**
+   * `allow_resize_to_same_host`. Nova's default is false, for clouds of many hosts; here it is true: a cloud of one machine has no other, and moving to
+   * another host is not served.
+   */
+  readonly allowResizeToSameHost: boolean;
   /** Builds that are scheduled at the same time. */
   readonly schedulerWorkers: number;
   /** `report_interval` of the services of this process, seconds. */
@@ -47,6 +52,7 @@ export const DEFAULT_CONFIG: NovaConfig = {
   defaultAvailabilityZone: 'nova',
   internalAvailabilityZone: 'internal',
   maxLimit: 1000,
+  allowResizeToSameHost: true,
   schedulerWorkers: 4,
   reportIntervalS: 10,
 };

@@ -95,6 +95,8 @@ export interface PlacementApi {
   candidates(query: CandidateQuery): Promise<readonly Candidate[]>;
   /** Replaces whatever the consumer has. False when someone else was faster. */
   claim(claim: Claim): Promise<boolean>;
+  /** Gives one consumer what another has, in one transaction. False when that one has nothing. */
+  move(fromConsumer: string, toConsumer: string): Promise<boolean>;
   /** Harmless when there is nothing. */
   release(consumerUuid: string): Promise<void>;
   /** Harmless when there is nothing. */

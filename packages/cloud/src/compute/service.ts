@@ -13,6 +13,7 @@ import { registerFlavors } from './flavors/routes.js';
 import { registerHypervisors } from './hypervisors/routes.js';
 import { registerKeypairs } from './keypairs/routes.js';
 import { registerLimits } from './limits/routes.js';
+import { registerMigrations } from './migrations/routes.js';
 import { registerMisc } from './misc/routes.js';
 import { RestApis } from './rest/apis.js';
 import { Conductor } from './scheduler/conductor.js';
@@ -66,6 +67,7 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
   registerZones(route, nova);
   registerLimits(route, nova);
   registerUsage(route, nova);
+  registerMigrations(route, nova);
   registerMisc(route);
 }
 

@@ -1,4 +1,4 @@
-import { InstanceNotFoundError, type InstanceRecord } from '../ports.js';
+import { InstanceNotFoundError, MIGRATION_IN_PROGRESS, type InstanceRecord } from '../ports.js';
 import { isStatus } from '../rest/rest-error.js';
 import type { ComputeContext } from './context.js';
 import { holdsResources, refOf } from './instance-view.js';
@@ -35,7 +35,7 @@ export class CleanUp {
   async removeAllocations(nodeUuid: string): Promise<void> {
     const { placement, config, log } = this.#ctx;
     for (const consumer of Object.keys(await placement.providerAllocations(nodeUuid))) {
-      const { standing } = await this.#standingOf(consumer);
+      const { standing } = await this.#standingOfConsumer(consumer);
       const unknownGoes = standing === 'unknown' && config.unknownConsumers === 'remove';
       if (standing !== 'gone' && !unknownGoes) continue;
       log.warn({ instance: consumer }, 'removing the allocation of an instance that is no more');
@@ -77,6 +77,13 @@ export class CleanUp {
         if (!isStatus(error, 404)) throw error;
       }
     }
+  }
+
+  /** A consumer may be a migration as well: it holds what its instance had, as long as it is in progress. */
+  async #standingOfConsumer(uuid: string): Promise<{ readonly standing: Standing }> {
+    const migration = await this.#ctx.migrations.get(uuid);
+    if (migration === null) return this.#standingOf(uuid);
+    return { standing: MIGRATION_IN_PROGRESS.includes(migration.status) ? 'living' : 'gone' };
   }
 
   async #standingOf(

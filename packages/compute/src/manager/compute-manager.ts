@@ -1,10 +1,17 @@
 import type { LifecycleEvent } from '@nova-hyperv/driver';
 import { computeConfig, type ComputeConfig } from '../config.js';
 import { BuildInterruptedError, ComputeError } from '../errors.js';
-import type { BuildRequest, ComputeService, InstanceRequest } from '../ports.js';
+import type {
+  BuildRequest,
+  ComputeService,
+  InstanceRequest,
+  MigrationInstanceRequest,
+  PrepResizeRequest,
+} from '../ports.js';
 import { sleep } from '../util/clock.js';
 import { KeyedQueue } from '../util/keyed-queue.js';
 import { PeriodicRunner } from '../util/periodic.js';
+import { newRequestId } from '../util/request-id.js';
 import { Builder } from './build.js';
 import { CleanUp } from './clean-up.js';
 import { consoleText, tailLines } from './console-text.js';
@@ -16,6 +23,7 @@ import { PlugWatches } from './plug-watch.js';
 import { PowerOperations } from './power.js';
 import { PowerSync } from './power-sync.js';
 import { HostRecovery, type DeferredRecovery } from './recovery.js';
+import { ResizeOperations } from './resize.js';
 import { ResourceTracker } from './resource-tracker.js';
 import { Terminator } from './terminate.js';
 
@@ -41,6 +49,8 @@ export interface ComputeManager extends ComputeService {
   idle(): Promise<void>;
 }
 
+/** Nova's poll of resizes that nobody confirms, seconds. */
+const CONFIRM_POLL_SECONDS = 60;
 const DEFAULT_DRAIN_MS = 10_000;
 /** For builds that were broken off to take back what they had, ms. */
 const TAKE_BACK_MS = 10_000;
@@ -57,6 +67,7 @@ class HostComputeManager implements ComputeManager {
   readonly #builder: Builder;
   readonly #terminator: Terminator;
   readonly #power: PowerOperations;
+  readonly #resize: ResizeOperations;
   readonly #powerSync: PowerSync;
   readonly #cleanUp: CleanUp;
   readonly #reporter: NodeReporter;
@@ -74,6 +85,7 @@ class HostComputeManager implements ComputeManager {
     this.#builder = new Builder(this.#ctx, this.#tracker, this.#plugs);
     this.#terminator = new Terminator(this.#ctx, this.#tracker);
     this.#power = new PowerOperations(this.#ctx);
+    this.#resize = new ResizeOperations(this.#ctx, this.#tracker, this);
     this.#powerSync = new PowerSync(this.#ctx, this.#power, inQueue);
     this.#cleanUp = new CleanUp(this.#ctx, inQueue, isBusy);
     this.#reporter = new NodeReporter(this.#ctx, this.#tracker, isBusy);
@@ -125,7 +137,7 @@ class HostComputeManager implements ComputeManager {
   }
 
   async #recover(identity: NodeIdentity): Promise<readonly DeferredRecovery[]> {
-    const recovery = new HostRecovery(this.#ctx, this.#terminator, this.#power);
+    const recovery = new HostRecovery(this.#ctx, this.#terminator, this.#power, this.#resize);
     const deferred = await recovery.recoverInstances();
     const removed = await this.#ctx.driver.removeLeftovers((uuid) => this.#cleanUp.keepOrRemove(uuid));
     if (removed.length > 0) this.#ctx.log.warn({ removed }, 'removed what interrupted operations had left');
@@ -175,6 +187,12 @@ class HostComputeManager implements ComputeManager {
         await driver.manageImageCache(new Set(used));
       },
     });
+    const window = config.resizeConfirmWindowSeconds;
+    add({
+      name: 'poll-unconfirmed-resizes',
+      intervalSeconds: window === 0 ? 0 : Math.min(window, CONFIRM_POLL_SECONDS),
+      run: () => this.#pollUnconfirmedResizes(window),
+    });
     add({
       name: 'clean-up',
       intervalSeconds: config.cleanUpIntervalSeconds,
@@ -183,6 +201,20 @@ class HostComputeManager implements ComputeManager {
         await this.#cleanUp.removePorts();
       },
     });
+  }
+
+  /** nova/compute/manager.py _poll_unconfirmed_resizes */
+  async #pollUnconfirmedResizes(windowSeconds: number): Promise<void> {
+    const { migrations, clock, host, log } = this.#ctx;
+    const before = new Date(clock.now().getTime() - windowSeconds * 1000);
+    for (const { uuid, instanceUuid } of await migrations.unconfirmed(host, before)) {
+      log.info(
+        { instance: instanceUuid },
+        `nobody confirmed the resize within ${windowSeconds} seconds: confirming it`,
+      );
+      await migrations.save(uuid, { status: 'confirming' });
+      await this.confirmResize({ instanceUuid, migrationUuid: uuid, requestId: newRequestId() });
+    }
   }
 
   async stop({ drainMs = DEFAULT_DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -251,6 +283,30 @@ class HostComputeManager implements ComputeManager {
     this.#cast(request.instanceUuid, 'reboot_instance', () =>
       this.#power.reboot(request, request.rebootType),
     );
+  }
+
+  async prepResize(request: PrepResizeRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'prep_resize', () => this.#resize.prepResize(request));
+  }
+
+  async resizeInstance(request: MigrationInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'resize_instance', () => this.#resize.resizeInstance(request));
+  }
+
+  async finishResize(request: MigrationInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'finish_resize', () => this.#resize.finishResize(request));
+  }
+
+  async confirmResize(request: MigrationInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'confirm_resize', () => this.#resize.confirmResize(request));
+  }
+
+  async revertResize(request: MigrationInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'revert_resize', () => this.#resize.revertResize(request));
+  }
+
+  async finishRevertResize(request: MigrationInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'finish_revert_resize', () => this.#resize.finishRevertResize(request));
   }
 
   async getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string> {

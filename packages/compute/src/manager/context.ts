@@ -1,7 +1,7 @@
 import type { VirtDriver } from '@nova-hyperv/driver';
 import type { Logger } from 'pino';
 import type { ComputeConfig } from '../config.js';
-import type { InstanceStore, Rescheduler, ServiceStore } from '../ports.js';
+import type { InstanceStore, MigrationStore, Rescheduler, ServiceStore } from '../ports.js';
 import type { GlanceClient } from '../rest/glance.js';
 import type { NeutronClient } from '../rest/neutron.js';
 import type { PlacementClient } from '../rest/placement.js';
@@ -13,6 +13,7 @@ export interface ComputePorts {
   readonly host: string;
   readonly driver: VirtDriver;
   readonly instances: InstanceStore;
+  readonly migrations: MigrationStore;
   readonly services: ServiceStore;
   readonly images: GlanceClient;
   readonly network: NeutronClient;

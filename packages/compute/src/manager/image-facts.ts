@@ -1,3 +1,4 @@
+import type { ImageMeta } from '@nova-hyperv/driver';
 import { ComputeError } from '../errors.js';
 import type { InstanceRecord } from '../ports.js';
 import type { GlanceImage } from '../rest/glance.js';
@@ -70,4 +71,32 @@ export function shutdownTimeoutSeconds(ctx: ComputeContext, record: InstanceReco
   const given =
     record.systemMetadata[SHUTDOWN_TIMEOUT] !== undefined && Number.isFinite(timeout) && timeout >= 0;
   return given ? timeout : ctx.config.shutdownTimeoutSeconds;
+}
+
+const IMAGE_PREFIX = 'image_';
+/** Nova's names in the system metadata for what is no property of the image. */
+const NOT_PROPERTIES: ReadonlySet<string> = new Set([
+  'base_image_ref',
+  'min_ram',
+  'min_disk',
+  'disk_format',
+  'container_format',
+]);
+
+/** The image as the instance was made from it, from what the instance keeps of it: the image itself may be gone, or changed. */
+export function imageOf(record: InstanceRecord): ImageMeta {
+  const kept = Object.entries(record.systemMetadata)
+    .filter(([key]) => key.startsWith(IMAGE_PREFIX))
+    .map(([key, value]) => [key.slice(IMAGE_PREFIX.length), value] as const);
+  const facts = new Map(kept);
+  return {
+    id: record.imageRef,
+    name: '',
+    diskFormat: facts.get('disk_format') ?? '',
+    containerFormat: facts.get('container_format') ?? 'bare',
+    sizeBytes: 0,
+    minDiskGb: Number(facts.get('min_disk') ?? 0),
+    minRamMb: Number(facts.get('min_ram') ?? 0),
+    properties: Object.fromEntries(kept.filter(([key]) => !NOT_PROPERTIES.has(key))),
+  };
 }

@@ -24,6 +24,7 @@ export function driverInstance(record: InstanceRecord): Instance {
     imageRef: record.imageRef,
     flavor: record.flavor,
     metadata: record.metadata,
+    ephemeralsGb: record.ephemeralsGb,
   };
 }
 

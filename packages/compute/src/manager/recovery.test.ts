@@ -205,7 +205,7 @@ describe('recovery', () => {
 describe('planRecovery', () => {
   it('reboots softly only what runs', () => {
     const plan = (taskState: TaskState, machine: PowerState | null) =>
-      planRecovery({ vmState: 'active', taskState, powerState: RUNNING }, machine, true);
+      planRecovery({ vmState: 'active', taskState, powerState: RUNNING }, machine, true, null);
     expect(plan('reboot_pending', RUNNING)).toEqual({ action: 'reboot', type: 'SOFT' });
     expect(plan('reboot_pending', SHUTDOWN)).toEqual({ action: 'reboot', type: 'HARD' });
     expect(plan('rebooting_hard', RUNNING)).toEqual({ action: 'reboot', type: 'HARD' });

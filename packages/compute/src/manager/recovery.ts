@@ -1,6 +1,6 @@
 import { POWER_STATE, type InstanceState, type PowerState } from '@nova-hyperv/driver';
 import { ComputeError } from '../errors.js';
-import type { InstanceRecord, TaskState } from '../ports.js';
+import type { InstanceRecord, MigrationRecord, MigrationStatus, TaskState } from '../ports.js';
 import { forEachLimited } from '../util/for-each-limited.js';
 import { newRequestId } from '../util/request-id.js';
 import { Semaphore } from '../util/semaphore.js';
@@ -9,6 +9,7 @@ import { isOvertaken, recordFault } from './faults.js';
 import { shutdownTimeoutSeconds } from './image-facts.js';
 import { refOf } from './instance-view.js';
 import { rebootTasks, type PowerOperations, type RebootType } from './power.js';
+import { interruptedError, RESIZE_TASKS, type ResizeOperations } from './resize.js';
 import type { Terminator } from './terminate.js';
 import { takeBack } from './undo.js';
 
@@ -18,6 +19,7 @@ const PARALLEL = 4;
 /** What has to be done about an instance that a killed service left. */
 export type Recovery =
   | { readonly action: 'none' | 'delete' | 'fail-build' | 'stop' | 'start' | 'clear-task' | 'resume' }
+  | { readonly action: 'roll-back-resize' | 'revert-resize' | 'confirm-resize' }
   | { readonly action: 'reboot'; readonly type: RebootType };
 
 const SOFT_TASKS: ReadonlySet<TaskState> = new Set(rebootTasks('SOFT'));
@@ -33,16 +35,23 @@ const BUILD_TASKS: ReadonlySet<TaskState> = new Set([
 /**
  * Nova's _init_instance as a table: what the store says, what the host has, what is to be done.
  * @param machine the machine's power state, null when the host has none
+ * @param migration the status of a resize that is in progress
  */
 export function planRecovery(
   record: Pick<InstanceRecord, 'vmState' | 'taskState' | 'powerState'>,
   machine: PowerState | null,
   resumeGuests: boolean,
+  migration: MigrationStatus | null,
 ): Recovery {
   const { vmState, taskState } = record;
   if (vmState === 'deleted' || taskState === 'deleting') return { action: 'delete' };
   if (vmState === 'building' || BUILD_TASKS.has(taskState)) return { action: 'fail-build' };
   if (vmState === 'error') return { action: taskState === null ? 'none' : 'clear-task' };
+  if (RESIZE_TASKS.includes(taskState)) return { action: 'roll-back-resize' };
+  if (taskState === 'resize_reverting') return { action: 'revert-resize' };
+  // Confirmed on the host, and nobody told the store.
+  if (vmState === 'resized' && (migration === 'confirming' || migration === null))
+    return { action: 'confirm-resize' };
   if (taskState === 'powering-off') return { action: 'stop' };
   if (taskState === 'powering-on') return { action: 'start' };
   if (SOFT_TASKS.has(taskState) || HARD_TASKS.has(taskState)) {
@@ -50,10 +59,15 @@ export function planRecovery(
     if (STARTED_TASKS.has(taskState) && runs) return { action: 'clear-task' };
     return { action: 'reboot', type: runs && SOFT_TASKS.has(taskState) ? 'SOFT' : 'HARD' };
   }
-  const wasRunning = vmState === 'active' && record.powerState === POWER_STATE.RUNNING;
+  const wasRunning =
+    (vmState === 'active' || vmState === 'resized') && record.powerState === POWER_STATE.RUNNING;
   if (resumeGuests && wasRunning && machine !== null && machine !== POWER_STATE.RUNNING)
     return { action: 'resume' };
   return { action: 'none' };
+}
+
+function isResized({ vmState, taskState }: InstanceRecord): boolean {
+  return vmState === 'resized' || RESIZE_TASKS.includes(taskState) || taskState === 'resize_reverting';
 }
 
 /** A power operation to be done again; guests may take a minute over it, so nobody waits for it at start. */
@@ -70,9 +84,11 @@ export class HostRecovery {
   readonly #ctx: ComputeContext;
   readonly #terminator: Terminator;
   readonly #power: PowerOperations;
+  readonly #resize: ResizeOperations;
   readonly #places = new Semaphore(PARALLEL);
 
-  constructor(ctx: ComputeContext, terminator: Terminator, power: PowerOperations) {
+  constructor(ctx: ComputeContext, terminator: Terminator, power: PowerOperations, resize: ResizeOperations) {
+    this.#resize = resize;
     this.#ctx = ctx;
     this.#terminator = terminator;
     this.#power = power;
@@ -114,7 +130,9 @@ export class HostRecovery {
   }
 
   async #recover(record: InstanceRecord, machine: PowerState | null): Promise<(() => Promise<void>) | null> {
-    const recovery = planRecovery(record, machine, this.#ctx.config.resumeGuestsStateOnHostBoot);
+    const resuming = this.#ctx.config.resumeGuestsStateOnHostBoot;
+    const migration = isResized(record) ? await this.#ctx.migrations.inProgress(record.uuid) : null;
+    const recovery = planRecovery(record, machine, resuming, migration?.status ?? null);
     if (recovery.action === 'none') return null;
     const { vmState, taskState, uuid } = record;
     this.#ctx.log.info(
@@ -137,6 +155,10 @@ export class HostRecovery {
         );
         return null;
       }
+      case 'roll-back-resize':
+      case 'revert-resize':
+      case 'confirm-resize':
+        return () => this.#settleResize(record, migration, recovery.action);
       case 'stop':
         return () =>
           this.#retry(record, () => this.#power.stopNow(record, shutdownTimeoutSeconds(this.#ctx, record)));
@@ -148,6 +170,28 @@ export class HostRecovery {
         break;
     }
     return () => this.#resume(record);
+  }
+
+  async #settleResize(
+    record: InstanceRecord,
+    migration: MigrationRecord | null,
+    action: 'roll-back-resize' | 'revert-resize' | 'confirm-resize',
+  ): Promise<void> {
+    try {
+      if (action === 'roll-back-resize') {
+        await this.#resize.rollBack(record, migration, interruptedError(record, this.#ctx.host));
+      } else if (action === 'confirm-resize') await this.#resize.confirmNow(record, migration);
+      else await this.#resize.revertNow(record, migration);
+    } catch (error) {
+      if (isOvertaken(error)) throw error;
+      if (action === 'revert-resize' && migration !== null) {
+        await this.#resize.revertFailed(record, migration, error);
+        return;
+      }
+      // What keeps the old size is still there: the next start tries again.
+      await recordFault(this.#ctx, record.uuid, error);
+      throw error;
+    }
   }
 
   async #retry(record: InstanceRecord, work: () => Promise<void>): Promise<void> {

@@ -19,6 +19,18 @@ export function usageOf(flavor: Flavor): Usage {
   };
 }
 
+/** What an instance takes; while a resize is not confirmed, on one host both its sizes. */
+export function usageOfRecord(record: InstanceRecord): Usage {
+  const { flavor, oldFlavor, newFlavor } = record;
+  if (newFlavor === null) return usageOf(flavor);
+  const [old, fresh] = [usageOf(oldFlavor ?? flavor), usageOf(newFlavor)];
+  return {
+    vcpus: old.vcpus + fresh.vcpus,
+    memoryMb: old.memoryMb + fresh.memoryMb,
+    diskGb: old.diskGb + fresh.diskGb,
+  };
+}
+
 export interface TrackedUsage extends Usage {
   readonly instances: number;
 }
@@ -58,14 +70,28 @@ export class ResourceTracker {
     }
     for (const record of instances) {
       if (stored.has(record.uuid) && !isBusy(record.uuid))
-        this.#usages.set(record.uuid, usageOf(record.flavor));
+        this.#usages.set(record.uuid, usageOfRecord(record));
     }
   }
 
   /** Reserves what the instance needs. @throws ComputeError ComputeResourcesUnavailable, scope host */
   claim(uuid: string, flavor: Flavor): void {
-    const wanted = usageOf(flavor);
     this.#usages.delete(uuid);
+    this.#take(uuid, usageOf(flavor));
+  }
+
+  /** Reserves a second size beside the one that the instance has. Throws what {@link claim} does. */
+  resizeClaim(uuid: string, old: Flavor, flavor: Flavor): void {
+    this.#usages.set(uuid, usageOf(old));
+    this.#take(uuid, usageOf(flavor));
+  }
+
+  /** The instance has this one size again. */
+  settle(uuid: string, flavor: Flavor): void {
+    this.#usages.set(uuid, usageOf(flavor));
+  }
+
+  #take(uuid: string, wanted: Usage): void {
     const used = this.usage();
     for (const { key, resourceClass, label, unit } of KINDS) {
       if (this.#inventories === null) break;
@@ -77,7 +103,12 @@ export class ResourceTracker {
         { scope: 'host' },
       );
     }
-    this.#usages.set(uuid, wanted);
+    const has = this.#usages.get(uuid) ?? { vcpus: 0, memoryMb: 0, diskGb: 0 };
+    this.#usages.set(uuid, {
+      vcpus: has.vcpus + wanted.vcpus,
+      memoryMb: has.memoryMb + wanted.memoryMb,
+      diskGb: has.diskGb + wanted.diskGb,
+    });
   }
 
   release(uuid: string): void {

@@ -27,10 +27,28 @@ export class Terminator {
     );
   }
 
+  /** A resize that waits to be confirmed ends with its instance, as in Nova's _confirm_resize_on_deleting. */
+  async #endMigration(record: InstanceRecord, call: CallOptions): Promise<readonly Error[]> {
+    const { migrations, placement } = this.#ctx;
+    try {
+      const migration = await migrations.inProgress(record.uuid);
+      if (migration === null) return [];
+      await placement.deleteAllocations(migration.uuid, call);
+      const settled = migration.status === 'finished' || migration.status === 'confirming';
+      await migrations.save(migration.uuid, { status: settled ? 'confirmed' : 'error' });
+      return [];
+    } catch (error) {
+      return [error instanceof Error ? error : new Error(String(error))];
+    }
+  }
+
   /** Removes the instance and all it has. @throws the first of the reasons why something is left; the instance is in ERROR then */
   async remove(record: InstanceRecord, call: CallOptions): Promise<void> {
     const { instances, clock } = this.#ctx;
-    const [failure] = await takeBack(this.#ctx, record, { machine: true }, call);
+    const [failure] = [
+      ...(await takeBack(this.#ctx, record, { machine: true }, call)),
+      ...(await this.#endMigration(record, call)),
+    ];
     if (failure !== undefined) {
       await recordFault(this.#ctx, record.uuid, failure);
       await instances.save(record.uuid, { vmState: 'error', taskState: null });

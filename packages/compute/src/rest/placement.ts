@@ -84,6 +84,11 @@ export interface PlacementClient {
   putAllocations(consumer: string, allocations: NewAllocations, options?: CallOptions): Promise<void>;
   /** Harmless when there are none. */
   deleteAllocations(consumer: string, options?: CallOptions): Promise<void>;
+  /**
+   * Gives one consumer's allocations to another, in one transaction, in place of what that one has: Nova's move_allocations. False when `from`
+   * has none: it was done already.
+   */
+  moveAllocations(from: string, to: string, options?: CallOptions): Promise<boolean>;
   /** What each consumer holds of the provider. */
   providerAllocations(
     uuid: string,
@@ -174,6 +179,13 @@ function sameInventories(a: Inventories, b: Inventories): boolean {
   const text = (inventories: Inventories): string =>
     JSON.stringify(Object.entries(inventories).toSorted(([x], [y]) => (x < y ? -1 : 1)));
   return text(a) === text(b);
+}
+
+/** What Placement tells beside the amounts is not for it. */
+function resourcesOnly(allocations: Allocations['allocations']): Allocations['allocations'] {
+  return Object.fromEntries(
+    Object.entries(allocations).map(([provider, { resources }]) => [provider, { resources }]),
+  );
 }
 
 /** Does the work again from the start while Placement says that somebody else was faster. */
@@ -321,6 +333,25 @@ class HttpPlacementClient implements PlacementClient {
       };
       const path = `/allocations/${segment(consumer)}`;
       await this.#rest.done({ ...call, headers: HEADERS, method: 'PUT', path, body });
+    });
+  }
+
+  moveAllocations(from: string, to: string, call: CallOptions = {}): Promise<boolean> {
+    return onConflictAgain(async () => {
+      const source = await this.getAllocations(from, call);
+      if (Object.keys(source.allocations).length === 0) return false;
+      const target = await this.getAllocations(to, call);
+      const owner = { project_id: source.projectId, user_id: source.userId };
+      const body = {
+        [from]: { ...owner, allocations: {}, consumer_generation: source.consumerGeneration },
+        [to]: {
+          ...owner,
+          allocations: resourcesOnly(source.allocations),
+          consumer_generation: target.consumerGeneration,
+        },
+      };
+      await this.#rest.done({ ...call, headers: HEADERS, method: 'POST', path: '/allocations', body });
+      return true;
     });
   }
 

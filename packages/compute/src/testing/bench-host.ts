@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import type { Flavor } from '@nova-hyperv/driver';
 import { pino } from 'pino';
 import type { ComputeConfig } from '../config.js';
 import { createComputeManager, type ComputeManager } from '../manager/compute-manager.js';
-import type { BuildRequest, InstanceRecord, InstanceRequest, TaskState } from '../ports.js';
+import type { BuildRequest, InstanceRecord, InstanceRequest, MigrationRecord, TaskState } from '../ports.js';
 import { createServiceClients, type ServiceClients } from '../rest/clients.js';
 import { systemClock } from '../util/clock.js';
 import { newRequestId } from '../util/request-id.js';
@@ -9,8 +11,10 @@ import { createFakeDriver, type FakeDriver } from './fake-driver.js';
 import { FakeOpenStack } from './fake-openstack.js';
 import {
   createMemoryInstanceStore,
+  createMemoryMigrationStore,
   createMemoryServiceStore,
   type MemoryInstanceStore,
+  type MemoryMigrationStore,
   type MemoryServiceStore,
 } from './memory-stores.js';
 import { instanceRecord } from './records.js';
@@ -26,6 +30,7 @@ export class BenchHost {
   readonly host = 'compute1';
   readonly openstack = new FakeOpenStack();
   readonly instances: MemoryInstanceStore = createMemoryInstanceStore();
+  readonly migrations: MemoryMigrationStore = createMemoryMigrationStore();
   readonly services: MemoryServiceStore = createMemoryServiceStore();
   readonly reschedules: Reschedule[] = [];
   /** Task states and vm states in the order saved, per instance: `building/networking`. */
@@ -81,6 +86,7 @@ export class BenchHost {
       host: this.host,
       driver: this.driver,
       instances: this.instances,
+      migrations: this.migrations,
       services: this.services,
       ...this.clients,
       rescheduler,
@@ -141,6 +147,49 @@ export class BenchHost {
   ask(uuid: string, taskState: TaskState): InstanceRequest {
     this.instances.records.set(uuid, { ...this.get(uuid), taskState });
     return { instanceUuid: uuid, requestId: newRequestId() };
+  }
+
+  /** What the conductor does before the cast: a migration that holds what the instance had, and the claim of the new size. */
+  async migration(
+    uuid: string,
+    newFlavor: Flavor,
+    changes: Partial<MigrationRecord> = {},
+  ): Promise<MigrationRecord> {
+    const { flavor, userId, projectId } = this.get(uuid);
+    const record: MigrationRecord = {
+      id: this.migrations.records.size + 1,
+      uuid: randomUUID(),
+      instanceUuid: uuid,
+      migrationType: 'resize',
+      status: 'pre-migrating',
+      sourceCompute: this.host,
+      sourceNode: 'hv1',
+      destCompute: null,
+      destNode: null,
+      destHost: null,
+      oldFlavor: flavor,
+      newFlavor,
+      userId,
+      projectId,
+      createdAt: new Date(),
+      updatedAt: null,
+      ...changes,
+    };
+    this.migrations.records.set(record.uuid, record);
+    await this.clients.placement.moveAllocations(uuid, record.uuid);
+    await this.clients.placement.putAllocations(uuid, {
+      allocations: { [this.services.nodeUuid]: { resources: { VCPU: newFlavor.vcpus } } },
+      projectId,
+      userId,
+    });
+    return record;
+  }
+
+  /** VCPUs that a consumer holds in Placement. */
+  vcpus(consumer: string): number | undefined {
+    const allocations: { readonly [provider: string]: { readonly resources: { readonly VCPU: number } } } =
+      JSON.parse(JSON.stringify(this.openstack.allocations.get(consumer)?.['allocations'] ?? {}));
+    return allocations[this.services.nodeUuid]?.resources.VCPU;
   }
 
   /** What is left of an instance outside the store. */

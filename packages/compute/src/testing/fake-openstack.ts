@@ -265,6 +265,7 @@ export class FakeOpenStack {
       /^\/placement\/allocations\/([^/]+)$/,
       ({ body }, [, id = '']) => this.#putAllocations(id, asJson(body)),
     ],
+    ['POST', /^\/placement\/allocations$/, ({ body }) => this.#postAllocations(asJson(body))],
     [
       'DELETE',
       /^\/placement\/allocations\/([^/]+)$/,
@@ -366,9 +367,26 @@ export class FakeOpenStack {
     return { status: 200, body: { traits: names.filter((name) => this.knownTraits.has(name)) } };
   }
 
+  #isStale(id: string, body: Json): boolean {
+    const generation = this.allocations.get(id)?.['consumer_generation'] ?? null;
+    return (body['consumer_generation'] ?? null) !== generation;
+  }
+
+  /** All or nothing; a consumer without allocations is gone. */
+  #postAllocations(bodies: Json): Answer {
+    const consumers = Object.entries(bodies).map(([id, body]) => [id, asJson(body)] as const);
+    if (consumers.some(([id, body]) => this.#isStale(id, body)))
+      return placementError(409, 'placement.concurrent_update', 'consumer generation conflict');
+    for (const [id, body] of consumers) {
+      if (Object.keys(asJson(body['allocations'])).length === 0) this.allocations.delete(id);
+      else this.#putAllocations(id, body);
+    }
+    return { status: 204 };
+  }
+
   #putAllocations(id: string, body: Json): Answer {
     const generation = this.allocations.get(id)?.['consumer_generation'] ?? null;
-    if ((body['consumer_generation'] ?? null) !== generation) {
+    if (this.#isStale(id, body)) {
       return placementError(409, 'placement.concurrent_update', 'consumer generation conflict');
     }
     this.allocations.set(id, {

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import {
   InstanceNotFoundError,
+  MIGRATION_IN_PROGRESS,
   UnexpectedTaskStateError,
   type ComputeNodeReport,
   type InstanceFault,
   type InstanceRecord,
   type InstanceStore,
+  type MigrationRecord,
+  type MigrationStore,
   type ServiceStore,
 } from '../ports.js';
 
@@ -71,6 +74,42 @@ export function createMemoryInstanceStore(initial: readonly InstanceRecord[] = [
       if (started === undefined) throw new Error(`event ${event} of ${uuid} was not started`);
       started.finished = true;
       started.error = error;
+    },
+  };
+}
+
+/** A {@link MigrationStore} in memory. */
+export interface MemoryMigrationStore extends MigrationStore {
+  readonly records: Map<string, MigrationRecord>;
+}
+
+export function createMemoryMigrationStore(): MemoryMigrationStore {
+  const records = new Map<string, MigrationRecord>();
+  return {
+    records,
+    async get(uuid) {
+      return records.get(uuid) ?? null;
+    },
+    async inProgress(instanceUuid) {
+      const found = [...records.values()].filter(
+        (record) => record.instanceUuid === instanceUuid && MIGRATION_IN_PROGRESS.includes(record.status),
+      );
+      return found.at(-1) ?? null;
+    },
+    async unconfirmed(destCompute, before) {
+      return [...records.values()].filter(
+        (record) =>
+          record.status === 'finished' &&
+          record.destCompute === destCompute &&
+          (record.updatedAt ?? record.createdAt) <= before,
+      );
+    },
+    async save(uuid, changes) {
+      const record = records.get(uuid);
+      if (record === undefined) throw new Error(`no migration ${uuid}`);
+      const saved = { ...record, ...changes, updatedAt: new Date() };
+      records.set(uuid, saved);
+      return saved;
     },
   };
 }

@@ -20,6 +20,7 @@ const EXTENSIONS: readonly Extension[] = [
   { alias: 'os-instance-actions', name: 'InstanceActions', description: 'What was asked of a server.' },
   { alias: 'os-keypairs', name: 'Keypairs', description: 'SSH public keys.' },
   { alias: 'os-lock-server', name: 'LockServer', description: 'Locking servers.' },
+  { alias: 'os-migrations', name: 'Migrations', description: 'Resizes of servers.' },
   { alias: 'os-quota-sets', name: 'Quotas', description: 'Quotas of projects.' },
   {
     alias: 'os-security-groups',
@@ -42,7 +43,6 @@ const view = (extension: Extension): object => ({
 const EMPTY: readonly (readonly [path: string, key: string, adminRule: string | null])[] = [
   ['/os-aggregates', 'aggregates', 'os-aggregates:index'],
   ['/os-server-groups', 'server_groups', null],
-  ['/os-migrations', 'migrations', 'os-migrations:index'],
 ];
 
 export function registerMisc(route: Route): void {

@@ -190,6 +190,7 @@ export class RestApis {
         throw error;
       }
     },
+    move: (from, to) => this.#ask(({ placement }) => placement.moveAllocations(from, to)),
     release: (consumerUuid) => this.#ask(({ placement }) => placement.deleteAllocations(consumerUuid)),
     deleteProvider: async (providerUuid) => {
       const url = `${this.#kernel.publicUrl()}/placement/resource_providers/${segment(providerUuid)}`;

@@ -1,6 +1,7 @@
 import {
   ComputeError,
   InstanceNotFoundError,
+  MIGRATION_IN_PROGRESS,
   UnexpectedTaskStateError,
   type BuildRequest,
   type InstanceFault,
@@ -9,6 +10,7 @@ import {
 } from '@nova-hyperv/compute';
 import type { Nova } from '../deps.js';
 import { failAction } from '../store/actions.js';
+import { migrationWithStatus, saveMigration } from '../store/instance-migrations.js';
 import { addFaultIn, destroyIn, liveRow, saveIn } from '../store/instance-store.js';
 import { toServer, type ServerRecord } from '../store/records.js';
 import {
@@ -18,6 +20,7 @@ import {
   saveRequestSpec,
   type RequestSpec,
 } from '../store/request-specs.js';
+import { ColdMigrations, type MigrateServerRequest } from './cold-migration.js';
 import { KeyedLock } from './keyed-lock.js';
 import { flavorResources } from './resources.js';
 import { NoValidHostError, selectHosts, type Choice } from './scheduler.js';
@@ -63,6 +66,7 @@ export class Conductor implements Rescheduler {
   readonly #nova: Nova;
   readonly #queue: WorkQueue;
   readonly #lock = new KeyedLock();
+  readonly #migrations: ColdMigrations;
   readonly #failures = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Builds found at start: they wait for compute services that are starting, too. */
@@ -71,6 +75,7 @@ export class Conductor implements Rescheduler {
 
   constructor(nova: Nova) {
     this.#nova = nova;
+    this.#migrations = new ColdMigrations(nova);
     this.#queue = new WorkQueue(nova.config.schedulerWorkers, (uuid) => this.#process(uuid));
   }
 
@@ -97,14 +102,21 @@ export class Conductor implements Rescheduler {
   }
 
   /** Settles when all that was taken up is with a host or failed. */
-  idle(): Promise<void> {
-    return this.#queue.idle();
+  async idle(): Promise<void> {
+    await this.#queue.idle();
+    await this.#migrations.idle();
+  }
+
+  /** Nova's conductor's migrate_server, for a resize: settles at once, its end is seen in the server. */
+  migrateServer(request: MigrateServerRequest): void {
+    this.#migrations.add(request);
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await this.#queue.stop();
+    await this.#migrations.stop();
   }
 
   /**
@@ -117,8 +129,17 @@ export class Conductor implements Rescheduler {
       const row = await this.#find(uuid);
       if (row === null || row.taskState !== 'deleting' || row.host !== abandonedHost) return;
       await this.#nova.placement.release(uuid);
+      await this.#endMigration(uuid);
       await this.#nova.db.transaction().execute((trx) => destroyIn(trx, uuid));
     });
+  }
+
+  /** Of an abandoned host: what its compute service would have done with a resize that was not confirmed. */
+  async #endMigration(uuid: string): Promise<void> {
+    const migration = await migrationWithStatus(this.#nova.db, uuid, MIGRATION_IN_PROGRESS);
+    if (migration === null) return;
+    await this.#nova.placement.release(migration.uuid);
+    await saveMigration(this.#nova.db, migration.uuid, { status: 'error' });
   }
 
   async buildFailed(request: BuildRequest, failure: Failure): Promise<void> {

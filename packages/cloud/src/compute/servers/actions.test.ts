@@ -100,10 +100,10 @@ describe('other actions', () => {
   });
 
   it('that are not served say so', async () => {
-    const resize = await bench.act(id, { resize: { flavorRef: '2' } });
-    expect([resize.status, resize.text]).toEqual([
+    const rescue = await bench.act(id, { rescue: {} });
+    expect([rescue.status, rescue.text]).toEqual([
       501,
-      expect.stringContaining('The action resize is not served'),
+      expect.stringContaining('The action rescue is not served'),
     ]);
     expect((await bench.act(id, { dance: {} })).status).toBe(400);
     expect((await bench.act(id, {})).status).toBe(400);

@@ -9,6 +9,7 @@ import type { ServerRecord } from '../store/records.js';
 import { deleteServer } from './delete.js';
 import { findServer } from './find.js';
 import { consoleOutput, reboot, start, stop } from './power.js';
+import { confirmResize, resizeServer, revertResize } from './resize.js';
 import { addSecurityGroup, removeSecurityGroup } from './security-groups.js';
 
 interface ActionContext {
@@ -86,6 +87,14 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     status: 200,
     handler: ({ nova, call, server, body }) => consoleOutput(nova, call, server, body),
   },
+  resize: {
+    handler: ({ nova, conductor, call, server, body }) => resizeServer(nova, conductor, call, server, body),
+  },
+  confirmResize: {
+    status: 204,
+    handler: ({ nova, call, server, body }) => confirmResize(nova, call, server, body),
+  },
+  revertResize: { handler: ({ nova, call, server, body }) => revertResize(nova, call, server, body) },
   'os-resetState': { handler: resetState },
   lock: { handler: setLock },
   unlock: { handler: unlock },
@@ -109,9 +118,6 @@ const UNSERVED: Readonly<Record<string, string>> = {
   shelve: '',
   unshelve: '',
   shelveOffload: '',
-  resize: '',
-  confirmResize: '',
-  revertResize: '',
   rebuild: '',
   migrate: '',
   'os-migrateLive': '',

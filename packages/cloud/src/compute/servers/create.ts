@@ -12,6 +12,7 @@ import { limitsOf } from '../store/quotas.js';
 import type { NewServer } from '../store/records.js';
 import type { RequestSpec } from '../store/request-specs.js';
 import { insertServers } from '../store/server-writes.js';
+import { ephemeralSizes } from './block-devices.js';
 import { createSchema, type ServerBody } from './create-schema.js';
 import { sanitizeHostname } from './hostname.js';
 import { checkImage, imageSystemMetadata } from './image-checks.js';
@@ -29,6 +30,7 @@ interface CheckedRequest {
   readonly max: number;
   readonly flavor: FlavorRecord;
   readonly image: ImageView;
+  readonly ephemeralsGb: readonly number[];
   readonly keyData: string | null;
   readonly networks: ResolvedNetworks;
   readonly securityGroups: readonly GroupChoice[];
@@ -43,13 +45,6 @@ function refuse(what: string): never {
 /** What Nova does and this cloud does not yet: refused, never ignored. */
 function refuseUnserved(server: ServerBody): void {
   if ((server.block_device_mapping?.length ?? 0) > 0) refuse('block_device_mapping (booting from volumes)');
-  // novaclient describes the plain image boot as a mapping as well: that one is nothing more.
-  for (const device of server.block_device_mapping_v2 ?? []) {
-    const { source_type: source, destination_type: target, boot_index: index } = device;
-    if (source !== 'image' || target !== 'local' || Number(index) !== 0) {
-      refuse('block_device_mapping_v2 (volumes and further disks)');
-    }
-  }
   if ((server.personality?.length ?? 0) > 0)
     refuse('personality (injected files; use user_data or a config drive)');
   if ((server.trusted_image_certificates?.length ?? 0) > 0) refuse('trusted_image_certificates');
@@ -124,6 +119,7 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
     max,
     flavor,
     image,
+    ephemeralsGb: ephemeralSizes(server.block_device_mapping_v2 ?? [], image.id, flavor),
     destination,
     keyData: await findKey(nova, call, server.key_name),
     networks: await resolveNetworks(nova, asker, server.networks, max),
@@ -151,6 +147,7 @@ function newServer(call: Call, request: CheckedRequest, reservationId: string, i
     projectId: call.context.projectId,
     imageRef: image.id,
     flavor: driverFlavor(flavor),
+    ephemeralsGb: request.ephemeralsGb,
     keyName: server.key_name ?? null,
     keyData: request.keyData,
     userData: server.user_data ?? null,

@@ -61,8 +61,4 @@ export function registerServerNetworks(route: Route, nova: Nova): void {
   route('POST', '/servers/:id/os-volume_attachments', () => unserved('Attaching volumes'));
   route('GET', '/servers/:id/diagnostics', () => unserved('Reading diagnostics'));
   route('POST', '/servers/:id/remote-consoles', () => unserved('Opening a console'), { since: 6 });
-  route('GET', '/servers/:id/migrations', async (call) => {
-    await findServer(nova, call);
-    return { migrations: [] };
-  });
 }

@@ -16,7 +16,7 @@ import { toApiError } from './compute-errors.js';
 import { checkLock, checkState, STATE_RULES, type StateRule } from './states.js';
 
 /** The compute service of a server's host. Throws 409 without a host, 503 while the host's service is not there. */
-function computeOf(nova: Nova, server: ServerRecord): ComputeService {
+export function computeOf(nova: Nova, server: ServerRecord): ComputeService {
   if (server.host === null) throw conflict(`Instance ${server.uuid} is not ready`);
   const compute = nova.compute(server.host);
   if (compute === undefined) {

@@ -1,6 +1,6 @@
 import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
 import { POWER_STATE } from '@nova-hyperv/driver';
-import type { TaskState, VmState } from '@nova-hyperv/compute';
+import type { MigrationStatus, TaskState, VmState } from '@nova-hyperv/compute';
 import { z } from 'zod';
 
 /** A row that this version cannot read: the database was damaged or edited by hand. */
@@ -54,6 +54,10 @@ export const readStrings = (text: string, what: string): Readonly<Record<string,
 export const readTags = (text: string): readonly string[] =>
   readJson(z.array(z.string()), text, 'list of tags');
 export const readFlavor = (text: string): Flavor => readJson(FLAVOR, text, 'flavor of an instance');
+export const readFlavorOrNull = (text: string | null): Flavor | null =>
+  text === null ? null : readFlavor(text);
+export const readSizes = (text: string): readonly number[] =>
+  readJson(z.array(z.number()), text, 'ephemeral disks of an instance');
 export const readVifs = (text: string): readonly Vif[] =>
   readJson(VIFS, text, 'network information of an instance');
 
@@ -86,6 +90,23 @@ const TASK_STATES: readonly TaskState[] = [
   'rebooting_hard',
   'reboot_pending_hard',
   'reboot_started_hard',
+  'resize_prep',
+  'resize_migrating',
+  'resize_migrated',
+  'resize_finish',
+  'resize_reverting',
+];
+
+const MIGRATION_STATUSES: readonly MigrationStatus[] = [
+  'pre-migrating',
+  'migrating',
+  'post-migrating',
+  'finished',
+  'confirming',
+  'confirmed',
+  'reverting',
+  'reverted',
+  'error',
 ];
 
 const POWER_STATES: readonly PowerState[] = Object.values(POWER_STATE);
@@ -99,6 +120,8 @@ function oneOf<T>(known: readonly T[], value: unknown, what: string): T {
 export const readVmState = (value: string): VmState => oneOf(VM_STATES, value, 'state of an instance');
 export const readTaskState = (value: string | null): TaskState =>
   oneOf(TASK_STATES, value, 'task state of an instance');
+export const readMigrationStatus = (value: string): MigrationStatus =>
+  oneOf(MIGRATION_STATUSES, value, 'status of a migration');
 export const readPowerState = (value: number): PowerState =>
   oneOf(POWER_STATES, value, 'power state of an instance');
 

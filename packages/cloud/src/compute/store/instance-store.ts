@@ -16,6 +16,8 @@ import type { ComputeDatabase, ComputeTables } from './tables.js';
 
 type InstanceUpdate = Updateable<ComputeTables['compute_instance']>;
 
+const toText = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
+
 function toUpdate(changes: InstanceChanges): InstanceUpdate {
   const update: InstanceUpdate = { updated_at: new Date().toISOString() };
   if (changes.vmState !== undefined) update.vm_state = changes.vmState;
@@ -24,6 +26,13 @@ function toUpdate(changes: InstanceChanges): InstanceUpdate {
   if (changes.host !== undefined) update.host = changes.host;
   if (changes.node !== undefined) update.node = changes.node;
   if (changes.availabilityZone !== undefined) update.availability_zone = changes.availabilityZone;
+  if (changes.flavor !== undefined) {
+    update.flavor = JSON.stringify(changes.flavor);
+    update.vcpus = changes.flavor.vcpus;
+    update.memory_mb = changes.flavor.memoryMb;
+  }
+  if (changes.oldFlavor !== undefined) update.old_flavor = toText(changes.oldFlavor);
+  if (changes.newFlavor !== undefined) update.new_flavor = toText(changes.newFlavor);
   if (changes.networkInfo !== undefined) update.network_info = JSON.stringify(changes.networkInfo);
   if (changes.systemMetadata !== undefined) update.system_metadata = JSON.stringify(changes.systemMetadata);
   if (changes.launchedAt !== undefined) update.launched_at = time(changes.launchedAt);

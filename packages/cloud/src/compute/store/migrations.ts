@@ -63,9 +63,24 @@ const HOSTS = [
     hypervisor_hostname text not null, report text not null, updated_at text not null) strict`,
 ];
 
+const RESIZES = [
+  'alter table compute_instance add column old_flavor text',
+  'alter table compute_instance add column new_flavor text',
+  "alter table compute_instance add column ephemerals text not null default '[]'",
+  `create table compute_migration (
+    id integer primary key autoincrement, uuid text not null unique, instance_uuid text not null,
+    migration_type text not null, status text not null, source_compute text not null, source_node text not null,
+    dest_compute text, dest_node text, dest_host text, old_flavor text not null, new_flavor text not null,
+    old_flavor_number integer not null, new_flavor_number integer not null, user_id text not null,
+    project_id text not null, created_at text not null, updated_at text) strict`,
+  'create index compute_migration_instance on compute_migration (instance_uuid, id)',
+  'create index compute_migration_status on compute_migration (status, dest_compute)',
+];
+
 /** The compute service's tables. A migration that has shipped is never edited: the next change is the next number. */
 export const COMPUTE_MIGRATIONS: Readonly<Record<string, Migration>> = {
   'compute-0001-instances': { up: (db: Db) => run(db, INSTANCES) },
   'compute-0002-catalogue': { up: (db: Db) => run(db, CATALOGUE) },
   'compute-0003-hosts': { up: (db: Db) => run(db, HOSTS) },
+  'compute-0004-resizes': { up: (db: Db) => run(db, RESIZES) },
 };

@@ -3,7 +3,9 @@ import type { Insertable, Selectable } from 'kysely';
 import {
   flag,
   readFlavor,
+  readFlavorOrNull,
   readPowerState,
+  readSizes,
   readStrings,
   readTags,
   readTaskState,
@@ -48,6 +50,9 @@ export function toServer(row: InstanceRow): ServerRecord {
     node: row.node,
     imageRef: row.image_ref,
     flavor: readFlavor(row.flavor),
+    oldFlavor: readFlavorOrNull(row.old_flavor),
+    newFlavor: readFlavorOrNull(row.new_flavor),
+    ephemeralsGb: readSizes(row.ephemerals),
     keyName: row.key_name,
     keyData: row.key_data,
     userData: row.user_data,
@@ -81,6 +86,7 @@ export type NewServer = Pick<
   | 'projectId'
   | 'imageRef'
   | 'flavor'
+  | 'ephemeralsGb'
   | 'keyName'
   | 'keyData'
   | 'userData'
@@ -110,6 +116,7 @@ export function toRow(server: NewServer, now: Date): Insertable<ComputeTables['c
     node: null,
     image_ref: server.imageRef,
     flavor: JSON.stringify(server.flavor),
+    ephemerals: JSON.stringify(server.ephemeralsGb),
     vcpus: server.flavor.vcpus,
     memory_mb: server.flavor.memoryMb,
     key_name: server.keyName,

@@ -19,7 +19,7 @@ const room = (limit: number, used: number, each: number, wanted: number): number
   limit < 0 || each === 0 ? wanted : Math.max(0, Math.min(wanted, Math.floor((limit - used) / each)));
 
 /** Nova's 403: `Quota exceeded for cores: Requested 4, but already used 8 of 10 cores`. */
-function refuse(over: keyof Usage, limit: number, used: number, requested: number): never {
+export function refuseQuota(over: keyof Usage, limit: number, used: number, requested: number): never {
   throw forbidden(
     `Quota exceeded for ${over}: Requested ${requested}, but already used ${used} of ${limit} ${over}`,
   );
@@ -39,7 +39,7 @@ export async function insertServers(nova: Nova, builds: NewBuilds): Promise<read
     let count = servers.length;
     for (const resource of ['instances', 'cores', 'ram'] as const) {
       count = room(limits[resource], used[resource], each[resource], count);
-      if (count < minimum) refuse(resource, limits[resource], used[resource], each[resource] * minimum);
+      if (count < minimum) refuseQuota(resource, limits[resource], used[resource], each[resource] * minimum);
     }
     const stored: ServerRecord[] = [];
     for (const server of servers.slice(0, count)) {

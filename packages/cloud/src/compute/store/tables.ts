@@ -22,6 +22,10 @@ interface InstanceTable {
   node: string | null;
   image_ref: string;
   flavor: Json;
+  old_flavor: Json | null;
+  new_flavor: Json | null;
+  /** Sizes in GiB. */
+  ephemerals: Generated<Json>;
   /** Of the flavor, for quotas. */
   vcpus: number;
   memory_mb: number;
@@ -154,7 +158,30 @@ interface QuotaTable {
   hard_limit: number;
 }
 
+interface MigrationTable {
+  id: Generated<number>;
+  uuid: string;
+  instance_uuid: string;
+  migration_type: 'resize';
+  status: string;
+  source_compute: string;
+  source_node: string;
+  dest_compute: string | null;
+  dest_node: string | null;
+  dest_host: string | null;
+  old_flavor: Json;
+  new_flavor: Json;
+  /** Numbers of the flavors when it began, which the API shows. */
+  old_flavor_number: number;
+  new_flavor_number: number;
+  user_id: string;
+  project_id: string;
+  created_at: Time;
+  updated_at: Time | null;
+}
+
 export type ComputeTables = {
+  compute_migration: MigrationTable;
   compute_instance: InstanceTable;
   compute_fault: FaultTable;
   compute_action: ActionTable;

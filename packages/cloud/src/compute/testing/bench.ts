@@ -7,6 +7,7 @@ import { createHttpApp } from '../../kernel/http-app.js';
 import type { CloudKernel } from '../../kernel/service.js';
 import {
   createSqliteInstanceStore,
+  createSqliteMigrationStore,
   createSqliteServiceStore,
   createNovaService,
   type NovaConfig,
@@ -113,7 +114,13 @@ export class NovaBench {
     });
     await this.services.saveNode(nodeReport(host, { uuid: registered.nodeUuid, ...report }));
     this.placement.capacity.set(registered.nodeUuid, { VCPU: 64, MEMORY_MB: 65_536, DISK_GB: 1000 });
-    const compute = new FakeCompute(host, this.instances, this.placement, () => this.nova.rescheduler);
+    const compute = new FakeCompute(
+      host,
+      this.instances,
+      createSqliteMigrationStore(this.db),
+      this.placement,
+      () => this.nova.rescheduler,
+    );
     this.computes.set(host, compute);
     return compute;
   }

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { BuildRequest, ComputeService, InstanceStore, Rescheduler } from '@nova-hyperv/compute';
+import type {
+  BuildRequest,
+  ComputeService,
+  InstanceStore,
+  MigrationInstanceRequest,
+  MigrationStore,
+  PrepResizeRequest,
+  Rescheduler,
+} from '@nova-hyperv/compute';
 import type {
   Candidate,
   CandidateQuery,
@@ -108,6 +116,14 @@ export class FakePlacement implements PlacementApi {
     this.claims.set(claim.consumerUuid, claim);
     return true;
   };
+  move = async (from: string, to: string): Promise<boolean> => {
+    this.#answer();
+    const claim = this.claims.get(from);
+    if (claim === undefined) return false;
+    this.claims.delete(from);
+    this.claims.set(to, { ...claim, consumerUuid: to });
+    return true;
+  };
   release = async (consumer: string): Promise<void> => void this.claims.delete(consumer);
   deleteProvider = async (provider: string): Promise<void> => void this.capacity.delete(provider);
 }
@@ -124,10 +140,18 @@ export class FakeCompute implements ComputeService {
   readonly #store: InstanceStore;
   readonly #rescheduler: () => Rescheduler;
   readonly #placement: PlacementApi;
+  readonly #migrations: MigrationStore;
 
-  constructor(host: string, store: InstanceStore, placement: PlacementApi, rescheduler: () => Rescheduler) {
+  constructor(
+    host: string,
+    store: InstanceStore,
+    migrations: MigrationStore,
+    placement: PlacementApi,
+    rescheduler: () => Rescheduler,
+  ) {
     this.host = host;
     this.#store = store;
+    this.#migrations = migrations;
     this.#placement = placement;
     this.#rescheduler = rescheduler;
   }
@@ -192,6 +216,45 @@ export class FakeCompute implements ComputeService {
   }) {
     this.calls.push(`reboot ${rebootType}`);
     await this.#store.save(instanceUuid, { taskState: null });
+  }
+  /** All steps of a resize at once, as far as the store and Placement see them. */
+  async prepResize({ instanceUuid, migrationUuid, flavor }: PrepResizeRequest): Promise<void> {
+    if (this.outcome === 'refuse') throw new Error('no room for more resizes');
+    this.calls.push(`resize ${flavor.name}`);
+    await this.#migrations.save(migrationUuid, { status: 'finished', destCompute: this.host });
+    const { flavor: oldFlavor, vmState } = await this.#store.get(instanceUuid);
+    const old = { old_vm_state: vmState };
+    await this.#store.save(instanceUuid, {
+      vmState: 'resized',
+      taskState: null,
+      flavor,
+      oldFlavor,
+      newFlavor: flavor,
+      systemMetadata: old,
+    });
+  }
+  resizeInstance = async (): Promise<void> => undefined;
+  finishResize = async (): Promise<void> => undefined;
+  finishRevertResize = async (): Promise<void> => undefined;
+  async confirmResize({ instanceUuid, migrationUuid }: MigrationInstanceRequest): Promise<void> {
+    this.calls.push('confirm');
+    if (this.outcome === 'refuse') throw new Error('not now');
+    await this.#migrations.save(migrationUuid, { status: 'confirmed' });
+    await this.#placement.release(migrationUuid);
+    await this.#store.save(instanceUuid, { vmState: 'active', oldFlavor: null, newFlavor: null });
+  }
+  async revertResize({ instanceUuid, migrationUuid }: MigrationInstanceRequest): Promise<void> {
+    this.calls.push('revert');
+    const { oldFlavor } = await this.#store.get(instanceUuid);
+    await this.#migrations.save(migrationUuid, { status: 'reverted' });
+    await this.#placement.move(migrationUuid, instanceUuid);
+    await this.#store.save(instanceUuid, {
+      vmState: 'active',
+      taskState: null,
+      oldFlavor: null,
+      newFlavor: null,
+      ...(oldFlavor === null ? {} : { flavor: oldFlavor }),
+    });
   }
   getConsoleOutput = async ({ tailLength }: { readonly tailLength: number | null }): Promise<string> =>
     tailLength === null ? this.consoleText : `last ${tailLength}`;

@@ -13,6 +13,7 @@ import { openStackClient, type OpenStackClient } from '../../testing/openstack-c
 import {
   createNovaService,
   createSqliteInstanceStore,
+  createSqliteMigrationStore,
   createSqliteServiceStore,
   type NovaService,
 } from '../index.js';
@@ -57,6 +58,7 @@ export async function startWholeCloud(hosts: Readonly<Record<string, number>>): 
       host,
       driver: createSmallDriver(host, version),
       instances: createSqliteInstanceStore(cloud.kernel.db),
+      migrations: createSqliteMigrationStore(cloud.kernel.db),
       services: createSqliteServiceStore(cloud.kernel.db),
       ...clients,
       rescheduler: nova.rescheduler,
