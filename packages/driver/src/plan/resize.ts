@@ -58,9 +58,8 @@ export function isRootDisk(path: string): boolean {
 
 /** Nova's CannotResizeDisk. The instance stays as it is. */
 export function cannotResize(reason: string, cause?: unknown): DriverError {
-  return new DriverError('CannotResizeDisk', `Server disk was unable to be resized because: ${reason}`, {
-    ...(cause === undefined ? {} : { cause }),
-  });
+  const message = `Server disk was unable to be resized because: ${reason}`;
+  return new DriverError('CannotResizeDisk', message, cause === undefined ? {} : { cause });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Flavor } from '@nova-hyperv/driver';
 import { z } from 'zod';
-import { ApiError, badRequest } from '../../kernel/errors.js';
+import { badRequest, type ApiError } from '../../kernel/errors.js';
 import { parse } from '../../kernel/validate.js';
 import { boolean } from '../api/values.js';
 

@@ -183,6 +183,12 @@ describe('migrations', () => {
   });
 });
 
+async function boot(...devices: readonly object[]) {
+  const answer = await bench.boot({ flavorRef: 'eph', block_device_mapping_v2: devices });
+  const made = answer.status === 202 ? answer.json<{ server: { id: string } }>().server.id : '';
+  return { result: [answer.status, answer.text] as const, id: made };
+}
+
 describe('block devices', () => {
   const root = { source_type: 'image', destination_type: 'local', boot_index: 0, uuid: IMAGE_ID };
   const blank = {
@@ -191,35 +197,33 @@ describe('block devices', () => {
     boot_index: -1,
     delete_on_termination: true,
   };
-  const boot = async (...devices: readonly object[]) => {
-    const answer = await bench.boot({ flavorRef: 'eph', block_device_mapping_v2: devices });
-    return [answer.status, answer.text] as const;
-  };
 
   it('may be ephemeral disks within what the flavor has', async () => {
     const flavor = { name: 'eph', id: 'eph', ram: 512, vcpus: 1, disk: 1, 'OS-FLV-EXT-DATA:ephemeral': 4 };
     await bench.ask('POST', '/flavors', { body: { flavor } });
-    const [status, text] = await boot(root, { ...blank, volume_size: '1' }, { ...blank, volume_size: 3 });
-    expect(status).toBe(202);
-    const uuid = (JSON.parse(text) as { server: { id: string } }).server.id;
-    expect((await bench.instances.get(uuid)).ephemeralsGb).toEqual([1, 3]);
-    expect((await boot(root))[0]).toBe(202);
-    expect((await boot(root, blank))[0]).toBe(202);
-    expect(await boot(root, { ...blank, volume_size: 5 })).toEqual(
+    const made = await boot(root, { ...blank, volume_size: '1' }, { ...blank, volume_size: 3 });
+    expect((await bench.instances.get(made.id)).ephemeralsGb).toEqual([1, 3]);
+    expect((await boot(root)).result[0]).toBe(202);
+    expect((await boot(root, blank)).result[0]).toBe(202);
+    expect((await boot(root, { ...blank, volume_size: 5 })).result).toEqual(
       refused(400, 'Ephemeral disks requested are larger than the instance type allows.'),
     );
-    expect(await boot(root, { ...blank, guest_format: 'swap', volume_size: 1 })).toEqual(
+    expect((await boot(root, { ...blank, guest_format: 'swap', volume_size: 1 })).result).toEqual(
       refused(400, 'Swap disks are not served'),
     );
-    expect(await boot(root, { ...blank, guest_format: 'ext4' })).toEqual(refused(400, 'guest_format'));
-    expect(await boot(root, { ...blank, boot_index: 1 })).toEqual(refused(400, 'Boot sequence'));
-    expect(await boot({ ...root, boot_index: 1 })).toEqual(refused(400, 'Mapping image to local'));
-    expect(await boot({ ...root, uuid: 'x' })).toEqual(refused(400, 'Boot sequence'));
-    expect(await boot(root, { source_type: 'blank', destination_type: 'volume', volume_size: 1 })).toEqual(
-      refused(400, 'there is no block storage service yet'),
+    expect((await boot(root, { ...blank, guest_format: 'ext4' })).result).toEqual(
+      refused(400, 'guest_format'),
     );
+    expect((await boot(root, { ...blank, boot_index: 1 })).result).toEqual(refused(400, 'Boot sequence'));
+    expect((await boot({ ...root, boot_index: 1 })).result).toEqual(refused(400, 'Mapping image to local'));
+    expect((await boot({ ...root, uuid: 'x' })).result).toEqual(refused(400, 'Boot sequence'));
+    expect(
+      (await boot(root, { source_type: 'blank', destination_type: 'volume', volume_size: 1 })).result,
+    ).toEqual(refused(400, 'there is no block storage service yet'));
     const one = { ...blank, volume_size: 1 };
-    expect(await boot(root, one, one, one)).toEqual(refused(400, 'more local devices than the limit'));
-    expect((await boot(root, { ...blank, surprise: 1 }))[0]).toBe(400);
+    expect((await boot(root, one, one, one)).result).toEqual(
+      refused(400, 'more local devices than the limit'),
+    );
+    expect((await boot(root, { ...blank, surprise: 1 })).result[0]).toBe(400);
   });
 });
