@@ -45,7 +45,7 @@ async function machineOf() {
 async function see(): Promise<Seen> {
   const machine = await machineOf();
   const spec = specOf(await observe(test.host, machine), {
-    nics: [{ portId: testVif(1).portId, mac: '', switchId: '' }],
+    nics: [testVif(1)],
   });
   const folder = join(test.instances, instanceOf().name);
   const files: Record<string, string> = {};

@@ -2,6 +2,7 @@ import { hostBaseName, isInHostFolder, joinHostPath } from '@nova-hyperv/hyperv'
 import type { DiskInfo, SizeRuleDisk } from '@nova-hyperv/vhd';
 import { DriverError } from '../errors.js';
 import type { Flavor } from '../types.js';
+import { planDiskLimit } from './disk-limits.js';
 import { GIB, refuseTooLarge, rootVirtualSize } from './disks.js';
 import type { EarlyPlanInput } from './input.js';
 import { planEarly, withDrives } from './plan.js';
@@ -72,11 +73,15 @@ export function planResize(input: ResizeInput): ResizePlan {
   const warnings: string[] = [];
   const changes = [...rootChanges(input)];
   const { removed, added } = ephemeralChanges(input, early.vm.directory, changes, warnings);
-  const kept = input.drives.filter((drive) => !removed.includes(drive));
+  const iopsLimit = planDiskLimit(input);
+  const own = new Set(input.disks.map(({ drive }) => drive));
+  const kept = input.drives
+    .filter((drive) => !removed.includes(drive))
+    .map((drive) => (own.has(drive) ? { ...drive, iopsLimit } : drive));
   const slots = new SlotAllocator(early.vm.controllers);
   for (const drive of kept) slots.occupy(drive);
   const bus = localDiskBus(early.generation);
-  const fresh = added.map((path): DriveSpec => ({ ...slots.take(bus), kind: 'disk', path }));
+  const fresh = added.map((path): DriveSpec => ({ ...slots.take(bus), kind: 'disk', path, iopsLimit }));
   const drives = [...kept, ...fresh].toSorted(compareDrives);
   return deepFreeze({ vm: withDrives(early, drives), changes, warnings });
 }

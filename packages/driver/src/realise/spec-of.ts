@@ -1,5 +1,12 @@
 import { bootDeviceOfDrive, compareDrives } from '../plan/vm-spec.js';
-import type { BiosBootDevice, BootDevice, FirmwareSpec, SerialPortSpec, VmSpec } from '../plan/vm-spec.js';
+import type {
+  BiosBootDevice,
+  BootDevice,
+  FirmwareSpec,
+  NicSpec,
+  SerialPortSpec,
+  VmSpec,
+} from '../plan/vm-spec.js';
 import { BIOS_DEVICES, SHUTDOWN_ACTIONS } from './values.js';
 import { keyOf } from './observe.js';
 import { instanceIdOf } from './observed.js';
@@ -9,7 +16,10 @@ import type { ObservedMachine } from './observed.js';
  * The spec that a machine fulfils. NICs stand in the order that `like` names them, for a host keeps no order of its own; others
  * follow. Throws nothing: what the host does not show becomes empty or zero, so that a comparison shows it.
  */
-export function specOf(machine: ObservedMachine, like: Pick<VmSpec, 'nics'> = { nics: [] }): VmSpec {
+export function specOf(
+  machine: ObservedMachine,
+  like: { readonly nics: readonly Pick<NicSpec, 'portId'>[] } = { nics: [] },
+): VmSpec {
   const { settings, memory, processor } = machine;
   const rank = new Map(like.nics.map((nic, index) => [nic.portId, index]));
   return {

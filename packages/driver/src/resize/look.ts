@@ -40,7 +40,7 @@ export async function look(context: DriverContext, request: MigrationRequest): P
     host.power.state(machine),
   ]);
   if (state === undefined) throw instanceNotFound(instance);
-  const spec = specOf(observed, { nics: vifs.map(({ portId }) => ({ portId, mac: '', switchId: '' })) });
+  const spec = specOf(observed, { nics: vifs });
   const disks: ExistingDisk[] = [];
   for (const drive of spec.drives) {
     if (drive.kind === 'disk' && isInstanceDisk(drive.path, spec.directory)) {

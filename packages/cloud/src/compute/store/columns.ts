@@ -36,6 +36,8 @@ const VIFS: z.ZodType<readonly Vif[]> = z.array(
     vifType: z.string(),
     mtu: z.number(),
     active: z.boolean(),
+    portSecurityEnabled: z.boolean().exactOptional(),
+    securityGroups: z.array(z.string()).exactOptional(),
     fixedIps: z.array(z.object({ address: z.string(), subnetId: z.string() })),
   }),
 );
