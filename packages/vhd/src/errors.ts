@@ -25,20 +25,29 @@ export type VhdErrorCode =
   /** The caller's signal stopped it. */
   | 'VHD_ABORTED';
 
-/** Match on `code`. `path` is the file it is about, `offset` where in it (bytes) when that is known. */
+/** Match on `code`. `path` is the file it is about, `offset` where in it (bytes) when that is known. `reason` is what is wrong there, without the place. */
 export class VhdError extends Error {
   readonly code: VhdErrorCode;
   readonly path: string | undefined;
   readonly offset: number | undefined;
+  readonly reason: string | undefined;
   constructor(
     code: VhdErrorCode,
     message: string,
-    fields: { path?: string; offset?: number; cause?: unknown } = {},
+    fields: { path?: string; offset?: number; reason?: string; cause?: unknown } = {},
   ) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
     this.name = 'VhdError';
     this.code = code;
     this.path = fields.path;
     this.offset = fields.offset;
+    this.reason = fields.reason;
   }
+}
+
+/** Told of what is wrong with a file. Opening a disk ends with the first; a check notes it and goes on. */
+export type Complain = (error: VhdError) => void;
+
+export function throwIt(error: VhdError): never {
+  throw error;
 }

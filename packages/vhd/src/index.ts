@@ -1,5 +1,8 @@
 export * from './disk.js';
-export * from './errors.js';
+export type { VhdErrorCode } from './errors.js';
+export { VhdError } from './errors.js';
+export { checkDisk } from './check/check-disk.js';
+export type { CheckCode, CheckFinding, CheckOptions, CheckReport, CheckRepair } from './check/report.js';
 export { checkWhole } from './check-whole.js';
 export type { DiskChanges } from './change-disk.js';
 export { changeDisk } from './change-disk.js';

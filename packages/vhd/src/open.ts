@@ -9,7 +9,7 @@ import { openVhd } from './vhd/open.js';
 import { openVhdx } from './vhdx/open.js';
 
 /** Disks below one another; Windows allows far fewer. A longer chain is taken for a circle. */
-const MAX_CHAIN = 128;
+export const MAX_CHAIN = 128;
 
 /** How a child gets its parent: from the paths in its locators and the identifiers that the parent may have. */
 export type OpenParent = (

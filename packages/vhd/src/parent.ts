@@ -42,7 +42,8 @@ export async function openParent(
   );
 }
 
-async function openIfThere(path: string): Promise<RandomAccessFile | undefined> {
+/** undefined when there is no such file. */
+export async function openIfThere(path: string): Promise<RandomAccessFile | undefined> {
   try {
     return await openFile(path, 'read');
   } catch (error) {

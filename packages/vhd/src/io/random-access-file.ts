@@ -183,5 +183,9 @@ export async function readExact(
 
 /** A `VHD_CORRUPT` error with where and why. */
 export function corrupt(path: string, offset: number, why: string): VhdError {
-  return new VhdError('VHD_CORRUPT', `${path} is damaged at byte ${offset}: ${why}.`, { path, offset });
+  return new VhdError('VHD_CORRUPT', `${path} is damaged at byte ${offset}: ${why}.`, {
+    path,
+    offset,
+    reason: why,
+  });
 }

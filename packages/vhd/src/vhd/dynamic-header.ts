@@ -1,6 +1,7 @@
 import { uuidFromBytes, uuidToBytes, ZERO_GUID } from '../bytes/guid.js';
 import { isPowerOfTwo, KIB, MIB, toSafeNumber } from '../bytes/integers.js';
-import type { VhdError } from '../errors.js';
+import type { Complain } from '../errors.js';
+import { throwIt, VhdError } from '../errors.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import { corrupt, readExact } from '../io/random-access-file.js';
 import { NO_DATA_OFFSET, vhdChecksum } from './footer.js';
@@ -125,17 +126,26 @@ function decodeName(field: Buffer): string {
 export async function readParentPaths(
   file: RandomAccessFile,
   header: DynamicHeader,
+  complain: Complain = throwIt,
 ): Promise<readonly string[]> {
   const paths: string[] = [];
   for (const platform of [LOCATOR_RELATIVE, LOCATOR_ABSOLUTE]) {
     for (const locator of header.parent.locators.filter((each) => each.platform === platform)) {
-      if (locator.length > MAX_LOCATOR_DATA || locator.length % 2 !== 0) {
-        throw corrupt(file.path, locator.offset, `a parent locator of ${locator.length} bytes`);
+      try {
+        paths.push(await readLocatorPath(file, locator));
+      } catch (error) {
+        if (!(error instanceof VhdError)) throw error;
+        complain(error);
       }
-      const data = await readExact(file, locator.offset, locator.length, 'a parent locator');
-      paths.push(data.toString('utf16le').replace(/\0+$/, ''));
     }
   }
   if (header.parent.name !== '') paths.push(header.parent.name);
   return [...new Set(paths.filter((each) => each !== ''))];
+}
+
+async function readLocatorPath(file: RandomAccessFile, locator: VhdLocator): Promise<string> {
+  if (locator.length > MAX_LOCATOR_DATA || locator.length % 2 !== 0)
+    throw corrupt(file.path, locator.offset, `a parent locator of ${locator.length} bytes`);
+  const data = await readExact(file, locator.offset, locator.length, 'a parent locator');
+  return data.toString('utf16le').replace(/\0+$/, '');
 }

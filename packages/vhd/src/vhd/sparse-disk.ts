@@ -23,7 +23,7 @@ const SECTOR = 512;
 const WHOLE_DISK = -1;
 
 /** Bytes of the bitmap in front of each block: whole sectors. */
-function blockBitmapSize(blockSize: number): number {
+export function blockBitmapSize(blockSize: number): number {
   return roundUp(blockSize / SECTOR / 8, SECTOR);
 }
 

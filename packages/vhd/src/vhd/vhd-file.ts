@@ -1,5 +1,6 @@
 import { roundUp } from '../bytes/integers.js';
-import { VhdError } from '../errors.js';
+import type { Complain } from '../errors.js';
+import { throwIt, VhdError } from '../errors.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import { corrupt } from '../io/random-access-file.js';
 import type { DynamicHeader } from './dynamic-header.js';
@@ -27,9 +28,10 @@ export interface VhdContents {
 
 /**
  * Reads the file's structures.
+ * @param complain is told of parent locators that cannot be; what the disk cannot be read without is thrown.
  * @throws VhdError `VHD_UNKNOWN_FORMAT`, `VHD_CORRUPT`, `VHD_UNSUPPORTED`
  */
-export async function readVhd(file: RandomAccessFile): Promise<VhdContents> {
+export async function readVhd(file: RandomAccessFile, complain: Complain = throwIt): Promise<VhdContents> {
   const { footer, footerOffset, footerIsDamaged } = await readFooter(file);
   if (footer.dataOffset === undefined) {
     if (footer.currentSize > footerOffset) {
@@ -53,11 +55,17 @@ export async function readVhd(file: RandomAccessFile): Promise<VhdContents> {
   if (header.tableOffset + blocks * TABLE_ENTRY_SIZE > (await file.size())) {
     throw corrupt(file.path, header.tableOffset, 'the file ends inside the block allocation table');
   }
-  const parentPaths = footer.type === 'differencing' ? await readParentPaths(file, header) : [];
+  const parentPaths = footer.type === 'differencing' ? await readParentPaths(file, header, complain) : [];
   return { footer, footerOffset, footerIsDamaged, header, parentPaths };
 }
 
-async function readFooter(file: RandomAccessFile): Promise<Omit<VhdContents, 'header' | 'parentPaths'>> {
+/**
+ * The footer, or its copy at the start.
+ * @throws VhdError `VHD_UNKNOWN_FORMAT`, `VHD_CORRUPT`, `VHD_UNSUPPORTED`
+ */
+export async function readFooter(
+  file: RandomAccessFile,
+): Promise<Omit<VhdContents, 'header' | 'parentPaths'>> {
   const size = await file.size();
   let sawCookie = false;
   for (const footerSize of [FOOTER_SIZE, OLD_FOOTER_SIZE]) {

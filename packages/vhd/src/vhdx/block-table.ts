@@ -15,7 +15,7 @@ export const PAYLOAD = {
   partiallyPresent: 7,
 } as const;
 /** MS-VHDX 2.5.1.2. */
-const BITMAP_PRESENT = 6;
+export const BITMAP_PRESENT = 6;
 
 export interface BatEntry {
   readonly state: number;
@@ -53,10 +53,10 @@ export class BlockTable {
     const place = this.regionOffset + payloadIndex(block, this.#ratio) * BAT_ENTRY_SIZE;
     const sector = this.#source.peek(place - (place % LOG_SECTOR));
     if (sector !== undefined)
-      return this.#checkedPayload(decode(sector, place % LOG_SECTOR), place, fileSize);
+      return this.#checkedPayload(decodeBatEntry(sector, place % LOG_SECTOR), place, fileSize);
     return this.#source
       .load(place - (place % LOG_SECTOR))
-      .then((loaded) => this.#checkedPayload(decode(loaded, place % LOG_SECTOR), place, fileSize));
+      .then((loaded) => this.#checkedPayload(decodeBatEntry(loaded, place % LOG_SECTOR), place, fileSize));
   }
 
   #checkedPayload(entry: BatEntry, place: number, fileSize: number): BatEntry {
@@ -74,7 +74,7 @@ export class BlockTable {
     const place = this.regionOffset + bitmapIndex(chunk, this.#ratio) * BAT_ENTRY_SIZE;
     const sectorOffset = place - (place % LOG_SECTOR);
     const sector = this.#source.peek(sectorOffset) ?? (await this.#source.load(sectorOffset));
-    const entry = decode(sector, place % LOG_SECTOR);
+    const entry = decodeBatEntry(sector, place % LOG_SECTOR);
     if (entry.state === 0) return undefined;
     if (entry.state !== BITMAP_PRESENT) {
       throw corrupt(this.#path, place, `a sector bitmap has the state ${entry.state}, which does not exist`);
@@ -115,7 +115,7 @@ export class BlockTable {
 }
 
 /** State in bits 0 to 2, the file offset's mebibytes in bits 20 to 63: masked, it is the offset itself. */
-function decode(sector: Buffer, at: number): BatEntry {
+export function decodeBatEntry(sector: Buffer, at: number): BatEntry {
   const low = sector.readUInt32LE(at);
   const high = sector.readUInt32LE(at + 4);
   return { state: low & 7, fileOffset: high * 2 ** 32 + ((low & 0xfff00000) >>> 0) };

@@ -42,8 +42,11 @@ export function encodeHeader(header: VhdxHeader): Buffer {
   return bytes;
 }
 
-/** undefined when signature or checksum is wrong, which is how a header cut short by a crash looks. */
-function decodeHeader(bytes: Buffer, path: string, offset: number): VhdxHeader | undefined {
+/**
+ * undefined when signature or checksum is wrong, which is how a header cut short by a crash looks.
+ * @throws VhdError `VHD_UNSUPPORTED`, `VHD_CORRUPT`
+ */
+export function decodeHeader(bytes: Buffer, path: string, offset: number): VhdxHeader | undefined {
   if (bytes.toString('latin1', 0, 4) !== 'head') return undefined;
   if (bytes.readUInt32LE(CHECKSUM_FIELD) !== crc32cWithout(bytes, CHECKSUM_FIELD)) return undefined;
   const version = bytes.readUInt16LE(66);

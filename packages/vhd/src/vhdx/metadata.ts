@@ -1,6 +1,7 @@
 import { guidFromBytes, guidToBytes, normaliseGuid } from '../bytes/guid.js';
 import { isPowerOfTwo, KIB, MIB, TIB, toSafeNumber } from '../bytes/integers.js';
-import { VhdError } from '../errors.js';
+import type { Complain } from '../errors.js';
+import { throwIt, VhdError } from '../errors.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import { corrupt, readExact } from '../io/random-access-file.js';
 import type { ParentLocator } from './parent-locator.js';
@@ -130,13 +131,15 @@ export function encodeVirtualSize(size: number): Buffer {
 
 /**
  * Reads and checks the metadata region.
+ * @param complain is told of items that are wrong; what the disk cannot be read without is thrown all the same.
  * @throws VhdError `VHD_CORRUPT`; `VHD_UNSUPPORTED` for an unknown item that the file says must be understood.
  */
 export async function readMetadata(
   file: RandomAccessFile,
   region: Region,
+  complain: Complain = throwIt,
 ): Promise<{ metadata: VhdxMetadata; places: MetadataPlaces }> {
-  const items = await readItems(file, region);
+  const items = await readItems(file, region, complain);
   const need = (name: ItemName): FoundItem => {
     const item = items.get(name);
     if (item === undefined) throw corrupt(file.path, region.offset, `the metadata item ${name} is missing`);
@@ -166,7 +169,11 @@ export async function readMetadata(
   return { metadata, places: { virtualSizeOffset: size.offset } };
 }
 
-async function readItems(file: RandomAccessFile, region: Region): Promise<Map<ItemName, FoundItem>> {
+async function readItems(
+  file: RandomAccessFile,
+  region: Region,
+  complain: Complain,
+): Promise<Map<ItemName, FoundItem>> {
   const table = await readExact(file, region.offset, METADATA_TABLE_SIZE, 'the metadata table');
   if (table.toString('latin1', 0, 8) !== 'metadata')
     throw corrupt(file.path, region.offset, 'no metadata table here');
@@ -179,21 +186,24 @@ async function readItems(file: RandomAccessFile, region: Region): Promise<Map<It
     const name = (flags & IS_USER) === 0 ? itemName(guid) : undefined;
     if (name === undefined) {
       if ((flags & IS_REQUIRED) === 0) continue;
-      throw new VhdError(
-        'VHD_UNSUPPORTED',
-        `${file.path} needs a metadata item that is not known: ${guid}.`,
-        {
+      complain(
+        new VhdError('VHD_UNSUPPORTED', `${file.path} needs a metadata item that is not known: ${guid}.`, {
           path: file.path,
           offset: where,
-        },
+        }),
       );
+      continue;
     }
     const wanted = ITEMS[name].length;
     if (offset < METADATA_TABLE_SIZE || length > MAX_ITEM_LENGTH || offset + length > region.length) {
-      throw corrupt(file.path, where, `the metadata item ${name} lies outside its region`);
+      complain(corrupt(file.path, where, `the metadata item ${name} lies outside its region`));
+      continue;
     }
     if ((wanted !== undefined && length !== wanted) || items.has(name)) {
-      throw corrupt(file.path, where, `the metadata item ${name} is there twice or has the length ${length}`);
+      complain(
+        corrupt(file.path, where, `the metadata item ${name} is there twice or has the length ${length}`),
+      );
+      continue;
     }
     const bytes = await readExact(file, region.offset + offset, length, `the metadata item ${name}`);
     items.set(name, { offset: region.offset + offset, bytes });

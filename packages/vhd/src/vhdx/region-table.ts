@@ -1,13 +1,14 @@
 import { crc32cWithout } from '../bytes/crc32c.js';
 import { guidFromBytes, guidToBytes } from '../bytes/guid.js';
 import { KIB, MIB, toSafeNumber } from '../bytes/integers.js';
-import { VhdError } from '../errors.js';
+import type { Complain } from '../errors.js';
+import { throwIt, VhdError } from '../errors.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import { corrupt, readExact } from '../io/random-access-file.js';
 
 /** MS-VHDX 2.2.3: two copies of the region table. */
 export const REGION_TABLE_OFFSETS = [192 * KIB, 256 * KIB] as const;
-const REGION_TABLE_SIZE = 64 * KIB;
+export const REGION_TABLE_SIZE = 64 * KIB;
 const MAX_ENTRIES = 2047;
 const ENTRY_SIZE = 32;
 const CHECKSUM_FIELD = 4;
@@ -43,9 +44,19 @@ export function encodeRegionTable(regions: readonly Region[]): Buffer {
   return bytes;
 }
 
-function decodeRegionTable(bytes: Buffer, path: string, tableOffset: number): readonly Region[] | undefined {
-  if (bytes.toString('latin1', 0, 4) !== 'regi') return undefined;
-  if (bytes.readUInt32LE(CHECKSUM_FIELD) !== crc32cWithout(bytes, CHECKSUM_FIELD)) return undefined;
+/** Whether signature and checksum are right. */
+export function isRegionTable(bytes: Buffer): boolean {
+  if (bytes.toString('latin1', 0, 4) !== 'regi') return false;
+  return bytes.readUInt32LE(CHECKSUM_FIELD) === crc32cWithout(bytes, CHECKSUM_FIELD);
+}
+
+/** undefined when signature or checksum is wrong. @throws VhdError `VHD_CORRUPT` */
+export function decodeRegionTable(
+  bytes: Buffer,
+  path: string,
+  tableOffset: number,
+): readonly Region[] | undefined {
+  if (!isRegionTable(bytes)) return undefined;
   const count = bytes.readUInt32LE(8);
   if (count > MAX_ENTRIES) throw corrupt(path, tableOffset, `the region table claims ${count} entries`);
   const regions: Region[] = [];
@@ -78,7 +89,16 @@ export async function readRegions(file: RandomAccessFile): Promise<Regions> {
   throw corrupt(file.path, REGION_TABLE_OFFSETS[0], 'neither of the two region tables is valid');
 }
 
-function pickRegions(all: readonly Region[], path: string, offset: number): Regions {
+/**
+ * The regions that a disk needs. `offset` is the table's.
+ * @param complain is told of regions that are unknown or overlap; a missing one is thrown all the same.
+ */
+export function pickRegions(
+  all: readonly Region[],
+  path: string,
+  offset: number,
+  complain: Complain = throwIt,
+): Regions {
   const only = (guid: string, name: string): Region => {
     const [region, another] = all.filter((candidate) => candidate.guid === guid);
     if (region === undefined || another !== undefined) {
@@ -92,16 +112,18 @@ function pickRegions(all: readonly Region[], path: string, offset: number): Regi
   };
   for (const region of all) {
     if (region.required && region.guid !== BAT_REGION && region.guid !== METADATA_REGION) {
-      throw new VhdError('VHD_UNSUPPORTED', `${path} needs a region that is not known: ${region.guid}.`, {
-        path,
-        offset,
-      });
+      complain(
+        new VhdError('VHD_UNSUPPORTED', `${path} needs a region that is not known: ${region.guid}.`, {
+          path,
+          offset,
+        }),
+      );
     }
   }
   let end = 0;
   for (const region of all.toSorted((a, b) => a.offset - b.offset)) {
-    if (region.offset < end) throw corrupt(path, offset, 'two regions overlap');
-    end = region.offset + region.length;
+    if (region.offset < end) complain(corrupt(path, offset, `two regions overlap at byte ${region.offset}`));
+    end = Math.max(end, region.offset + region.length);
   }
   return { all, bat: only(BAT_REGION, 'BAT'), metadata: only(METADATA_REGION, 'metadata') };
 }
