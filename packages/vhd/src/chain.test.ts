@@ -1,4 +1,4 @@
-import { readFile, rename } from 'node:fs/promises';
+import { copyFile, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MIB } from './bytes/integers.js';
@@ -60,6 +60,19 @@ describe.each(children)('the chain of a $name', (kind) => {
       await expect(openDisk(child, { resolveParent: () => child })).rejects.toMatchObject({
         code: 'VHD_CORRUPT',
       });
+    }));
+
+  it('is refused when it has no end, though no file is in it twice', () =>
+    setUp(async (_base, child) => {
+      // Each copy is a child of the same parent, so each could name the next one.
+      let copies = 0;
+      const resolveParent = (): string => `${child}.${(copies += 1)}`;
+      for (let count = 1; count < 140; count += 1) await copyFile(child, `${child}.${count}`);
+      const refused = await openDisk(child, { readOnly: true, resolveParent }).catch(
+        (error: unknown) => error,
+      );
+      expect(refused).toMatchObject({ code: 'VHD_CORRUPT', message: /128 parents/ });
+      expect(copies).toBeLessThan(140);
     }));
 });
 

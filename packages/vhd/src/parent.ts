@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { Disk, ResolveParent } from './disk.js';
 import { VhdError } from './errors.js';
 import type { RandomAccessFile } from './io/random-access-file.js';
@@ -42,13 +43,16 @@ export async function openParent(
   );
 }
 
-/** undefined when there is no such file. */
+/** What the system says of a path at which no file can be; locators hold anything. */
+const NOT_THERE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE'];
+
+/** undefined when there is no such file, or what is there is none: opening a pipe would wait for its writer. */
 export async function openIfThere(path: string): Promise<RandomAccessFile | undefined> {
   try {
+    if (!(await stat(path)).isFile()) return undefined;
     return await openFile(path, 'read');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
+    if (error instanceof Error && 'code' in error && NOT_THERE.includes(error.code)) return undefined;
     throw error;
   }
 }

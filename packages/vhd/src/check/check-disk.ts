@@ -119,28 +119,26 @@ async function checkChain(
     findingsLeftOut: findings.leftOut,
     ...(below === undefined ? {} : { parent: below }),
   });
-  const place = await findParent(parent.paths, report.path, resolveParent);
-  if (place === undefined) {
+  const candidates = await findParents(parent.paths, report.path, resolveParent);
+  const found = await checkCandidates(candidates, parent.identifiers, options);
+  if (found === undefined) {
     const tried = parent.paths.map((each) => JSON.stringify(each)).join(', ') || 'no path';
     findings.error('parent-missing', `the parent was not found; tried ${tried}`);
     return finish();
   }
+  const { place, below } = found;
   if (above.includes(place) || above.length >= MAX_CHAIN) {
-    const why = above.includes(place)
-      ? `the chain is a circle: ${place} is its own parent`
+    const isCircle = above.includes(place);
+    const why = isCircle
+      ? `the chain is a circle: ${place} is above itself`
       : `more than ${MAX_CHAIN} parents`;
     findings.error('chain-too-long', why);
     return finish();
   }
-  const below = await checkOne(place, { ...options, onProgress: () => undefined });
-  const { identifier } = below;
-  if (
-    below.report.format !== undefined &&
-    (identifier === undefined || !parent.identifiers.includes(identifier))
-  ) {
+  if (!isParent(below, parent.identifiers)) {
     findings.error(
       'parent-mismatch',
-      `${place} is not the disk that this one was made from: it has the identifier ${identifier ?? 'of none'}, expected is ${parent.identifiers.join(' or ')}`,
+      `${place} is not the disk that this one was made from: it has the identifier ${below.identifier ?? 'of none'}, expected is ${parent.identifiers.join(' or ')}`,
     );
   }
   const rest = await checkChain(below.report, below, options, [...above, place]);
@@ -148,18 +146,39 @@ async function checkChain(
   return finish(rest);
 }
 
-/** The first of the paths that the caller allows and that is there. */
-async function findParent(
+function isParent({ identifier }: Checked, identifiers: readonly string[]): boolean {
+  return identifier !== undefined && identifiers.includes(identifier);
+}
+
+/** The first file that has the right identifier, as opening takes it; else the first of all. */
+async function checkCandidates(
+  candidates: readonly string[],
+  identifiers: readonly string[],
+  options: CheckOptions,
+): Promise<{ readonly place: string; readonly below: Checked } | undefined> {
+  let first: { readonly place: string; readonly below: Checked } | undefined;
+  for (const place of candidates) {
+    const below = await checkOne(place, { ...options, onProgress: () => undefined });
+    if (isParent(below, identifiers)) return { place, below };
+    first ??= { place, below };
+  }
+  return first;
+}
+
+/** The files that the paths lead to, where the caller allows it. */
+async function findParents(
   paths: readonly string[],
   childPath: string,
   resolveParent: ResolveParent,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const locatorPath of paths) {
     const candidate = resolveParent(locatorPath, childPath);
-    const file = candidate === undefined ? undefined : await openIfThere(candidate);
+    if (candidate === undefined || found.includes(candidate)) continue;
+    const file = await openIfThere(candidate);
     if (file === undefined) continue;
     await file.close();
-    return candidate;
+    found.push(candidate);
   }
-  return undefined;
+  return found;
 }

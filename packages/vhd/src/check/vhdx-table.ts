@@ -64,16 +64,19 @@ interface Collision {
 /**
  * Checks every entry of a VHDX's table of blocks, a mebibyte of the table at a time: 64 TiB in blocks of 1 MiB are
  * 512 MiB of table, and seconds.
- * @returns how many blocks of data there are.
  */
-export async function checkVhdxTable(table: VhdxTable, options: TransferOptions): Promise<number> {
+export async function checkVhdxTable(
+  table: VhdxTable,
+  options: TransferOptions,
+): Promise<{ readonly allocatedBlocks: number; readonly leakedBytes: number }> {
   const walk = new TableCheck(table);
   const total = batEntryCount(table.metadata) * BAT_ENTRY_SIZE;
   await eachEntry(table, options, (entry) => walk.entry(entry));
   walk.finish();
   await walk.tellCollisions({ ...options, onProgress: () => undefined });
   options.onProgress?.({ done: total, total });
-  return walk.allocated;
+  const owned = table.space.owned * MIB + walk.reserved;
+  return { allocatedBlocks: walk.allocated, leakedBytes: Math.max(0, table.fileSize - owned) };
 }
 
 async function eachEntry(
@@ -114,6 +117,8 @@ class TableCheck {
   #missing = 0;
   #unexpected = 0;
   allocated = 0;
+  /** Bytes of a fixed disk's blocks that read as zeros. */
+  reserved = 0;
 
   constructor(table: VhdxTable) {
     this.#table = table;
@@ -138,7 +143,11 @@ class TableCheck {
         offset: place,
         block,
       });
-    } else if (metadata.leaveBlocksAllocated && !metadata.hasParent) this.#missing += 1;
+    } else if (metadata.leaveBlocksAllocated && !metadata.hasParent) {
+      // A block of a fixed disk may have its place and count as zeros all the same.
+      if (entry.fileOffset >= MIB) this.reserved += metadata.blockSize;
+      else this.#missing += 1;
+    }
   }
 
   #partial(entry: Entry): void {

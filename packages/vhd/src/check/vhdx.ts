@@ -225,8 +225,8 @@ async function checkBlocks(
   const structures = structuresOf(current, regions);
   for (const structure of structures) claimStructure(structure, space, known, findings);
   const table = { view, fileSize: known, bat, metadata, space, structures, findings };
-  const allocatedBlocks = await checkVhdxTable(table, options);
-  return { allocatedBlocks, leakedBytes: Math.max(0, fileSize - space.owned * MIB) };
+  const { allocatedBlocks, leakedBytes } = await checkVhdxTable(table, options);
+  return { allocatedBlocks, leakedBytes: leakedBytes + fileSize - known };
 }
 
 function structuresOf({ header }: CurrentHeader, regions: Regions): readonly Structure[] {

@@ -39,7 +39,13 @@ export function vhdTime(milliseconds = Date.now()): number {
   return Math.max(0, Math.floor(milliseconds / 1000) - EPOCH_2000);
 }
 
+/** The bytes that a footer was decoded from. */
+const asRead = new WeakMap<VhdFooter, Buffer>();
+
+/** A footer that was read and not changed comes back as it was, with who made it: its copy stays the same as it. */
 export function encodeFooter(footer: VhdFooter): Buffer {
+  const read = asRead.get(footer);
+  if (read !== undefined) return Buffer.from(read);
   const bytes = Buffer.alloc(FOOTER_SIZE);
   bytes.write(VHD_COOKIE, 0, 'latin1');
   bytes.writeUInt32BE(2, 8);
@@ -89,7 +95,7 @@ export function decodeFooter(bytes: Buffer, path: string, offset: number): VhdFo
   const currentSize = toSafeNumber(bytes.readBigUInt64BE(48), absurd);
   if (currentSize === 0 || currentSize % 512 !== 0)
     throw corrupt(path, offset, `the disk's size is ${currentSize}`);
-  return {
+  const footer: VhdFooter = {
     type,
     currentSize,
     originalSize: toSafeNumber(bytes.readBigUInt64BE(40), absurd),
@@ -103,6 +109,8 @@ export function decodeFooter(bytes: Buffer, path: string, offset: number): VhdFo
     dataOffset: type === 'fixed' ? undefined : toSafeNumber(bytes.readBigUInt64BE(16), absurd),
     savedState: bytes.readUInt8(84) !== 0,
   };
+  asRead.set(footer, Buffer.from(bytes.subarray(0, FOOTER_SIZE)));
+  return footer;
 }
 
 /** One's complement of the sum of all bytes, the checksum's own left out. */
