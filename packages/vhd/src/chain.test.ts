@@ -2,12 +2,14 @@ import { copyFile, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MIB } from './bytes/integers.js';
+import { checkDisk } from './check/check-disk.js';
 import { inspect } from './inspect.js';
+import { openFile } from './io/random-access-file.js';
 import { openDisk } from './open.js';
 import { besideChild, createKind, DISK_KINDS } from './test-support/disk-kinds.js';
 import { inTempFolder } from './test-support/temp-folder.js';
 import { createVhd } from './vhd/create.js';
-import { createVhdx } from './vhdx/create.js';
+import { createVhdx, NEW_VHDX_LAYOUT } from './vhdx/create.js';
 
 const children = DISK_KINDS.filter((kind) => kind.type === 'differencing');
 
@@ -102,6 +104,29 @@ describe('resizing', () => {
       const again = await openDisk(file, { readOnly: true });
       expect(await again.extents(0, 20 * MIB)).toEqual([{ offset: 0, length: 20 * MIB, state: 'data' }]);
       await again.close();
+    }));
+
+  it('takes nothing for data that stood in the table past the end of a differencing VHDX', () =>
+    inTempFolder(async (folder) => {
+      const [base, child] = [path.join(folder, 'base.vhdx'), path.join(folder, 'child.vhdx')];
+      await createVhdx({ path: base, type: 'dynamic', virtualSize: 8 * MIB, blockSize: MIB });
+      const parent = { path: base, locators: { relativePath: 'base.vhdx' } };
+      await createVhdx({ path: child, type: 'differencing', blockSize: MIB, parent });
+      const disk = await openDisk(child, besideChild);
+      await disk.write(Buffer.alloc(512, 7), 0);
+      await disk.close();
+      const file = await openFile(child, 'write');
+      await file.write(Buffer.from('0600400000000000', 'hex'), NEW_VHDX_LAYOUT.batOffset + 9 * 8);
+      await file.close();
+      const grown = await openDisk(child, besideChild);
+      await grown.resize(12 * MIB);
+      const [first, ninth] = [Buffer.alloc(512), Buffer.alloc(MIB, 1)];
+      await grown.read(first, 0);
+      await grown.read(ninth, 9 * MIB);
+      await grown.close();
+      expect(first).toEqual(Buffer.alloc(512, 7));
+      expect(ninth.every((byte) => byte === 0)).toBe(true);
+      expect(await checkDisk(child)).toMatchObject({ whole: true, findings: [] });
     }));
 
   it('keeps both footers of a dynamic VHD the same', () =>

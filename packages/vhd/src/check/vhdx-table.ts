@@ -75,7 +75,7 @@ export async function checkVhdxTable(
   walk.finish();
   await walk.tellCollisions({ ...options, onProgress: () => undefined });
   options.onProgress?.({ done: total, total });
-  const owned = table.space.owned * MIB + walk.reserved;
+  const owned = table.space.owned * MIB;
   return { allocatedBlocks: walk.allocated, leakedBytes: Math.max(0, table.fileSize - owned) };
 }
 
@@ -94,7 +94,7 @@ async function eachEntry(
     const piece = await readExact(view, offset, count * BAT_ENTRY_SIZE, 'the block allocation table');
     for (let at = 0; at < count; at += 1) {
       // Nearly all entries of a sparse disk are zero: no state, no place, nothing to say.
-      if (!metadata.leaveBlocksAllocated && piece.readUInt32LE(at * BAT_ENTRY_SIZE) === 0) continue;
+      if (!metadata.leaveBlocksAllocated && isZero(piece, at * BAT_ENTRY_SIZE)) continue;
       const chunk = Math.floor((first + at) / (ratio + 1));
       entry.place = offset + at * BAT_ENTRY_SIZE;
       entry.isBitmap = (first + at) % (ratio + 1) === ratio;
@@ -106,6 +106,10 @@ async function eachEntry(
   }
 }
 
+function isZero(piece: Buffer, at: number): boolean {
+  return piece.readUInt32LE(at) === 0 && piece.readUInt32LE(at + 4) === 0;
+}
+
 /** What is found on the way through the table. */
 class TableCheck {
   readonly #table: VhdxTable;
@@ -115,10 +119,9 @@ class TableCheck {
   /** The block that first needed its chunk's bitmap; chunks end with their bitmap's entry. */
   #needsBitmap: Entry | undefined;
   #missing = 0;
+  #placedWithoutData = 0;
   #unexpected = 0;
   allocated = 0;
-  /** Bytes of a fixed disk's blocks that read as zeros. */
-  reserved = 0;
 
   constructor(table: VhdxTable) {
     this.#table = table;
@@ -143,10 +146,9 @@ class TableCheck {
         offset: place,
         block,
       });
-    } else if (metadata.leaveBlocksAllocated && !metadata.hasParent) {
-      // A block of a fixed disk may have its place and count as zeros all the same.
-      if (entry.fileOffset >= MIB) this.reserved += metadata.blockSize;
-      else this.#missing += 1;
+    } else {
+      if (entry.fileOffset !== 0) this.#placedWithoutData += 1;
+      if (metadata.leaveBlocksAllocated && !metadata.hasParent) this.#missing += 1;
     }
   }
 
@@ -215,6 +217,10 @@ class TableCheck {
     if (this.#unexpected > 0) {
       const message = `${this.#unexpected} sector bitmaps are there, and the disk has no parent`;
       findings.warning('bitmap-unexpected', message, { offset: bat.offset });
+    }
+    if (this.#placedWithoutData > 0) {
+      const message = `${this.#placedWithoutData} blocks without data name a place, which must be zero (Hyper-V may refuse the disk)`;
+      findings.warning('block-state', message, { offset: bat.offset });
     }
     if (this.#missing > 0) {
       findings.warning('block-missing', `${this.#missing} blocks of a fixed disk have no place in the file`, {
