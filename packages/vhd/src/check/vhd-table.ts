@@ -1,11 +1,13 @@
 import type { RandomAccessFile } from '../io/random-access-file.js';
+import { readExact } from '../io/random-access-file.js';
 import type { TransferOptions } from '../transfer.js';
 import { checkAborted } from '../transfer.js';
 import { roundUp } from '../bytes/integers.js';
 import type { DynamicHeader } from '../vhd/dynamic-header.js';
 import { DYNAMIC_HEADER_SIZE } from '../vhd/dynamic-header.js';
 import { FOOTER_SIZE } from '../vhd/footer.js';
-import { blockBitmapSize, readTable, UNUSED_BLOCK } from '../vhd/sparse-disk.js';
+import { blockBitmapSize } from '../vhd/sparse-disk.js';
+import { UNUSED_BLOCK } from '../vhd/sparse-table.js';
 import type { VhdContents } from '../vhd/vhd-file.js';
 import type { Findings } from './report.js';
 import { MAX_FINDINGS } from './report.js';
@@ -51,7 +53,7 @@ export async function checkVhdTable(
 ): Promise<VhdBlocks> {
   const { header, footer, footerOffset } = contents;
   const blocks = Math.ceil(footer.currentSize / header.blockSize);
-  const table = await readTable(file, header, blocks);
+  const table = await readExact(file, header.tableOffset, blocks * 4, 'the block allocation table');
   const length = blockBitmapSize(header.blockSize) + header.blockSize;
   const places = placesInside(
     table,

@@ -5,7 +5,7 @@ import type { DynamicHeader } from './dynamic-header.js';
 
 const SECTOR = 512;
 const ENTRY_SIZE = 4;
-const UNUSED = 0xffffffff;
+export const UNUSED_BLOCK = 0xffffffff;
 
 /**
  * The block allocation table of an open VHD: big-endian sector numbers, as in the file. All of it is in memory, 16 MiB
@@ -51,7 +51,7 @@ export class SparseTable {
    */
   place(block: number, end: number): number | undefined {
     const sector = this.#entries.readUInt32BE(block * ENTRY_SIZE);
-    if (sector === UNUSED) return undefined;
+    if (sector === UNUSED_BLOCK) return undefined;
     const offset = sector * SECTOR;
     if (offset + this.#blockLength > roundUp(end, SECTOR)) {
       const where = this.#offset + block * ENTRY_SIZE;
@@ -65,7 +65,7 @@ export class SparseTable {
     let last = -1;
     for (let at = 0; at < this.#entries.length; at += ENTRY_SIZE) {
       const sector = this.#entries.readUInt32BE(at);
-      if (sector !== UNUSED) last = Math.max(last, sector);
+      if (sector !== UNUSED_BLOCK) last = Math.max(last, sector);
     }
     return last === -1 ? undefined : last * SECTOR;
   }
@@ -75,7 +75,7 @@ export class SparseTable {
   }
 
   clear(block: number): Promise<void> {
-    return this.#put(block, UNUSED);
+    return this.#put(block, UNUSED_BLOCK);
   }
 
   /** In the file first: what a reader finds here is there. */
