@@ -5,11 +5,15 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KIB, MIB } from './bytes/integers.js';
 import { checkDisk } from './check/check-disk.js';
 import type { CheckReport } from './check/report.js';
+import { compactDisk } from './compact.js';
 import { convertDisk } from './convert.js';
 import type { Disk, OpenOptions } from './disk.js';
 import { VhdError } from './errors.js';
 import { inspect } from './inspect.js';
+import { mergeDisk } from './merge.js';
 import { openDisk } from './open.js';
+import { resizeDisk } from './resize.js';
+import { setParent } from './set-parent.js';
 import type { DiskKind } from './test-support/disk-kinds.js';
 import { besideChild, createKind, DISK_KINDS } from './test-support/disk-kinds.js';
 import { VHD_MUTATIONS, VHDX_MUTATIONS } from './test-support/mutate.js';
@@ -96,6 +100,7 @@ async function useAll(file: string): Promise<string> {
   );
   await rm(raw, { force: true });
   await attempt('write', () => withDisk(file, besideChild, writeDisk));
+  await change(file, signal);
   const before = report;
   await attempt('repair', async () => (report = await checkDisk(file, { ...besideChild, repair: true })));
   // Nothing that is done to a whole disk breaks it.
@@ -104,14 +109,34 @@ async function useAll(file: string): Promise<string> {
   return read?.code ?? 'fine';
 }
 
-async function template(kind: DiskKind, folder: string): Promise<{ file: string; bytes: Buffer }> {
+/** Every operation that changes a disk; whether it can is the disk's to say. */
+async function change(file: string, signal: AbortSignal): Promise<void> {
+  const [target, base] = [`${file}.merged`, path.join(path.dirname(file), 'base.img')];
+  await attempt('resize', () => resizeDisk(file, 6 * MIB, { ...besideChild, force: true, signal }));
+  await attempt('compact', () => compactDisk(file, { ...besideChild, signal }));
+  await attempt('set parent', () => setParent(file, base, { ...besideChild, ignoreMismatch: true }));
+  await attempt('merge', () =>
+    mergeDisk({ path: file, ...besideChild }, { newFile: { path: target, format: 'vhdx' } }, { signal }),
+  );
+  await rm(target, { force: true });
+  await attempt('merge', () => mergeDisk({ path: file, ...besideChild }, {}, { signal }));
+}
+
+interface Template {
+  readonly file: string;
+  readonly bytes: Buffer;
+  readonly base: string;
+  readonly baseBytes: Buffer;
+}
+
+async function template(kind: DiskKind, folder: string): Promise<Template> {
   const [base, file] = [path.join(folder, 'base.img'), path.join(folder, 'disk.img')];
   await createKind(kind, base, SIZE);
   await createKind(kind, file, SIZE, kind.type === 'differencing' ? base : undefined);
   await withDisk(file, besideChild, async (disk) => {
     await disk.write(new Random(3).bytes(MIB), MIB + 512);
   });
-  return { file, bytes: await readFile(file) };
+  return { file, bytes: await readFile(file), base, baseBytes: await readFile(base) };
 }
 
 describe.each(DISK_KINDS)('a damaged $name', (kind) => {
@@ -119,7 +144,7 @@ describe.each(DISK_KINDS)('a damaged $name', (kind) => {
     'gives typed errors in bounded time and memory, and no other file is touched',
     () =>
       inTempFolder(async (folder) => {
-        const { file, bytes: whole } = await template(kind, folder);
+        const { file, bytes: whole, base, baseBytes } = await template(kind, folder);
         const mutations = kind.format === 'vhdx' ? VHDX_MUTATIONS : VHD_MUTATIONS;
         const seen = new Set<string>();
         const memory = process.memoryUsage().rss;
@@ -129,6 +154,7 @@ describe.each(DISK_KINDS)('a damaged $name', (kind) => {
           for (let count = 0; count <= random.below(3); count += 1)
             mutations[random.below(mutations.length)]?.(bytes, random);
           await writeFile(file, bytes);
+          await writeFile(base, baseBytes);
           const fate = random.below(10);
           if (fate === 0) await truncate(file, random.below(bytes.length));
           if (fate === 1) await truncate(file, bytes.length + random.below(64 * MIB));

@@ -4,9 +4,12 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { KIB, MIB } from './bytes/integers.js';
 import { checkDisk } from './check/check-disk.js';
+import { compactDisk } from './compact.js';
 import { convertDisk } from './convert.js';
+import { mergeDisk } from './merge.js';
 import { openDisk } from './open.js';
 import { openRaw } from './raw-disk.js';
+import { resizeDisk } from './resize.js';
 import { besideChild } from './test-support/disk-kinds.js';
 import { Random } from './test-support/random.js';
 import { runJson, runTool } from './test-support/run-tool.js';
@@ -116,6 +119,12 @@ describe.each(FORMS)('$name', (form) => {
       await expectSound(form, disk, raw);
       const info = await runJson('qemu-img', 'info', '--output=json', '-f', qemu(form), disk);
       expect(info).toMatchObject({ 'virtual-size': GROWN });
+      await compactDisk(disk);
+      await expectSound(form, disk, raw);
+      if (form.format !== 'vhdx') return;
+      await resizeDisk(disk, SIZE, { force: true });
+      await truncate(raw, SIZE);
+      await expectSound(form, disk, raw);
     }));
 
   it('made by qemu-img from a raw image is sound to us, and back; written by us it is to QEMU', () =>
@@ -174,5 +183,8 @@ describe.skipIf(!canMount).each(BEYOND_QEMU)('what QEMU does not open: $name', (
       const report = await checkDisk(child, besideChild);
       expect(report).toMatchObject({ whole: true, findings: [], parent: { whole: true, findings: [] } });
       expect((await mounted(child, folder)).equals(await readFile(raw))).toBe(true);
+      await mergeDisk({ path: child, ...besideChild });
+      if (form.sectorSize === 512) await expectSound(form, base, raw);
+      else expect(await checkDisk(base)).toMatchObject({ whole: true, findings: [] });
     }));
 });
