@@ -1,3 +1,13 @@
+/**
+ * Waits for the end of all, also when one fails: whoever closes a file after a failure may not leave writes under way,
+ * which would go to whatever the system opens next under the number of the closed file.
+ */
+export async function allDone(tasks: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(tasks);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}
+
 /** Runs tasks one after the other. A task that fails does not stop the next. */
 export class Mutex {
   #tail: Promise<unknown> = Promise.resolve();

@@ -2,7 +2,7 @@ import { newGuid } from '../bytes/guid.js';
 import { roundUp } from '../bytes/integers.js';
 import type { Disk, DiskType } from '../disk.js';
 import { FileDisk } from '../file-disk.js';
-import { KeyedLocks } from '../io/locks.js';
+import { allDone, KeyedLocks } from '../io/locks.js';
 import type { RandomAccessFile } from '../io/random-access-file.js';
 import { ReadTracker } from '../io/read-tracker.js';
 import { writeZeros, zeroWhereNeeded, ZEROS } from '../io/zeros.js';
@@ -311,18 +311,21 @@ export class VhdxDisk extends FileDisk {
     part: (offset: number, length: number) => Promise<void>,
   ): Promise<void> {
     const end = offset + length;
-    let running: Promise<void>[] = [];
-    for (let at = offset; at < end;) {
-      const block = Math.floor(at / this.blockSize);
-      const next = Math.min(end, (block + 1) * this.blockSize);
-      const isWhole = next - at === Math.min(this.blockSize, this.#virtualSize - block * this.blockSize);
-      if (!isWhole) await part(at, next - at);
-      else if (await this.#differs(block, state)) running.push(this.#giveUpBlock(block, state));
-      // Many share a log entry.
-      if (running.length === BLOCKS_AT_ONCE) await Promise.all(running.splice(0));
-      at = next;
+    const running: Promise<void>[] = [];
+    try {
+      for (let at = offset; at < end;) {
+        const block = Math.floor(at / this.blockSize);
+        const next = Math.min(end, (block + 1) * this.blockSize);
+        const isWhole = next - at === Math.min(this.blockSize, this.#virtualSize - block * this.blockSize);
+        if (!isWhole) await part(at, next - at);
+        else if (await this.#differs(block, state)) running.push(this.#giveUpBlock(block, state));
+        // Many share a log entry.
+        if (running.length === BLOCKS_AT_ONCE) await allDone(running.splice(0));
+        at = next;
+      }
+    } finally {
+      await allDone(running);
     }
-    await Promise.all(running);
   }
 
   async #differs(block: number, state: number): Promise<boolean> {
