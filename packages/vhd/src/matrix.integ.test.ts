@@ -119,7 +119,7 @@ describe.each(FORMS)('$name', (form) => {
       await expectSound(form, disk, raw);
       const info = await runJson('qemu-img', 'info', '--output=json', '-f', qemu(form), disk);
       expect(info).toMatchObject({ 'virtual-size': GROWN });
-      await compactDisk(disk);
+      if (form.type !== 'fixed') await compactDisk(disk);
       await expectSound(form, disk, raw);
       if (form.format !== 'vhdx') return;
       await resizeDisk(disk, SIZE, { force: true });
