@@ -258,6 +258,7 @@ describe('a disk in use', () => {
       ['resize', 'base.vhdx', '+64M'],
       ['compact', 'child.vhdx'],
       ['merge', 'child.vhdx'],
+      ['check', 'child.vhdx', '--repair'],
       ['set-parent', 'child.vhdx', 'base.vhdx'],
       ['convert', 'child.vhdx', 'x.raw'],
       ['serve', 'child.vhdx', '--socket', 't'],
@@ -277,6 +278,7 @@ describe('a disk in use', () => {
       code: 'VHD_LOG_NEEDS_REPLAY',
       message: expect.stringContaining('vhd check --repair'),
     });
+    await vhdJson('check', 'child.vhdx', '--repair');
     expect(await vhdJson('resize', 'child.vhdx', '+64M')).toMatchObject({ virtualSize: 192 * MIB });
     const again = await serve('child.vhdx', '--socket', 's', '--pid-file', 'pid', '--read-only');
     await tool('qemu-io', '-r', '-f', 'raw', '-c', 'read -P 0x33 127M 1M', again.uri);
@@ -297,7 +299,7 @@ describe('a disk in use', () => {
   });
 });
 
-describe('resize and compact', () => {
+describe('resize, compact, check', () => {
   it('grow a disk, and make it smaller only behind its last partition', async () => {
     await writeFile(join(folder, 'in.raw'), '');
     await truncate(join(folder, 'in.raw'), 64 * MIB);
@@ -336,6 +338,27 @@ describe('resize and compact', () => {
     expect((await stat(join(folder, 'disk.vhdx'))).size).toBeLessThanOrEqual(before - 15 * MIB);
     await tool('qemu-img', 'compare', '-f', 'vhdx', '-F', 'raw', 'disk.vhdx', 'in.raw');
     await tool('qemu-img', 'check', '-f', 'vhdx', 'disk.vhdx');
+  });
+
+  it('find damage, say where, and put right what has a second copy', async () => {
+    await rawImage('in.raw');
+    await vhdJson('convert', 'in.raw', 'disk.vhdx', '--source-format', 'raw');
+    expect(await vhdJson('check', 'disk.vhdx')).toMatchObject({ whole: true, findings: [] });
+    const file = await open(join(folder, 'disk.vhdx'), 'r+');
+    await file.write(Buffer.alloc(64, 0xee), 0, 64, 64 * 1024);
+    const worn = await vhd('check', 'disk.vhdx');
+    expect(worn.code).toBe(3);
+    expect(worn.stdout).toMatch(/warning: header-damaged at byte 65536/);
+    const repaired = await vhd('check', 'disk.vhdx', '--repair', '--json');
+    expect(repaired.code).toBe(0);
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ whole: true, repairs: ['header-rewritten'] });
+    await file.write(Buffer.alloc(8, 0xff), 0, 8, 3 * MIB);
+    await file.close();
+    const broken = await vhd('check', 'disk.vhdx', '--json');
+    expect(broken.code).toBe(2);
+    expect(JSON.parse(broken.stdout)).toMatchObject({ whole: false });
+    expect((await vhd('check', 'disk.vhdx', '--quiet')).stdout).toBe('');
+    expect(await refusal('check', 'gone.vhdx')).toMatchObject({ exit: 1, code: 'ENOENT' });
   });
 });
 

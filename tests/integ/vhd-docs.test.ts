@@ -13,7 +13,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 it('the commands of docs/vhd.md do what it says, one after the other', { timeout: 240_000 }, async () => {
   const blocks = await fencedBlocks(join(ROOT, 'docs/vhd.md'), 'sh');
-  expect(blocks.length).toBeGreaterThan(6);
+  expect(blocks.length).toBeGreaterThan(7);
   const bin = join(folder, 'bin');
   await mkdir(bin);
   const command = join(ROOT, 'packages/cli/bin/nova-hyperv.js');
@@ -28,6 +28,7 @@ it('the commands of docs/vhd.md do what it says, one after the other', { timeout
   });
   expect(ran.code, ran.stderr).toBe(0);
   expect(ran.stdout).toMatch(/virtual size +10737418240 bytes \(10.0 GiB\)/);
+  expect(ran.stdout).toMatch(/"whole": true/);
   const left = await readdir(work);
   expect(left.filter((name) => name.startsWith('.') || /\.(?:sock|pid|control)$/.test(name))).toEqual([]);
   expect(left).toContain('merged.vhdx');

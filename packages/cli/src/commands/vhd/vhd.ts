@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCheckCommand } from './check.js';
 import { addCompactCommand } from './compact.js';
 import { addConvertCommand } from './convert.js';
 import { addCreateCommand } from './create.js';
@@ -12,6 +13,8 @@ const HELP = `
 Exit codes:
    0  done
    1  failed
+   2  check: errors were found
+   3  check: only something to put right was found (leaked space, one of two copies damaged)
   64  a mistake in the command line
   70  a fault of this program
   73  the target exists (--force replaces it)
@@ -33,5 +36,6 @@ export function addVhdCommand(program: Command): void {
   addMergeCommand(vhd);
   addSetParentCommand(vhd);
   addCompactCommand(vhd);
+  addCheckCommand(vhd);
   addServeCommand(vhd);
 }
