@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
+import { addHostCommand } from './commands/host.js';
 import { addUpCommand } from './commands/up.js';
 import { addVhdCommand } from './commands/vhd/vhd.js';
 import { errorDocument, EXIT, exitCodeOf, explain, QuietExit, CliError } from './errors.js';
@@ -15,6 +16,7 @@ function createProgram(): Command {
   addUpCommand(program);
   addDownCommand(program);
   addEmulatorCommand(program);
+  addHostCommand(program);
   addVhdCommand(program);
   return program;
 }

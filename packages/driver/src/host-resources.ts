@@ -40,6 +40,7 @@ export async function hostResources(
       model: processors.model,
       vendor: processors.vendor,
       topology: {
+        cells: facts.numaNodes,
         sockets: processors.sockets,
         cores: processors.coresPerSocket,
         threads: processors.threadsPerCore,

@@ -4,6 +4,8 @@ export type { CreateDriverOptions } from './create-driver.js';
 export * from './errors.js';
 export type { DiskFile, ResizedBase, RootFormat } from './plan/disks.js';
 export type * from './plan/input.js';
+export { numaConstraints } from './plan/numa-constraints.js';
+export type { NumaCell } from './plan/numa-constraints.js';
 export * from './plan/plan.js';
 export type * from './plan/vm-spec.js';
 export type { ObservedMachine } from './realise/observed.js';

@@ -2,6 +2,7 @@ import { sleep, STATE } from '@nova-hyperv/hyperv';
 import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
 import { instanceNotFound, findMachine, requireMachine } from './lookup.js';
+import { explainStartFailure } from './start-failure.js';
 import type { InstanceRef, PowerOffOptions } from './types.js';
 
 const DEFAULT_RETRY_SECONDS = 10;
@@ -25,7 +26,7 @@ export async function start(
     await context.host.power.request(machine, STATE.running);
   } catch (error) {
     await context.consoles.stop(instance.uuid);
-    throw error;
+    throw await explainStartFailure(context.host, machine, error);
   }
 }
 

@@ -11,6 +11,7 @@ import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
+import { explainStartFailure } from './start-failure.js';
 import { Stopwatch } from './stopwatch.js';
 import type { SpawnRequest } from './types.js';
 import type { Logger } from 'pino';
@@ -83,7 +84,11 @@ async function make(
   if (request.powerOn !== false) {
     rollback.add('the console log', () => consoles.stop(instance.uuid));
     consoles.start(instance);
-    await host.power.request(machine, STATE.running, options);
+    try {
+      await host.power.request(machine, STATE.running, options);
+    } catch (error) {
+      throw await explainStartFailure(host, machine, error);
+    }
   }
   phases.end('power on');
 }

@@ -138,7 +138,13 @@ export interface HostResources {
     readonly arch: string;
     readonly model: string;
     readonly vendor: string;
-    readonly topology: { readonly sockets: number; readonly cores: number; readonly threads: number };
+    readonly topology: {
+      /** NUMA nodes. */
+      readonly cells: number;
+      readonly sockets: number;
+      readonly cores: number;
+      readonly threads: number;
+    };
     readonly features: readonly string[];
   };
   /** [arch, hypervisor type, vm mode] */

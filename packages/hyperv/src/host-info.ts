@@ -27,6 +27,8 @@ export interface HostFacts {
   /** Milliseconds since 1970; undefined when the host does not tell. */
   readonly bootedAt: number | undefined;
   readonly switches: readonly VirtualSwitch[];
+  /** NUMA nodes; 1 when the host shows none. */
+  readonly numaNodes: number;
   /** A node of a failover cluster. */
   readonly clustered: boolean;
 }
@@ -54,12 +56,13 @@ export interface VolumeFacts {
   readonly freeBytes: number;
 }
 
-/** Reads a host's facts: seven queries at once. */
+/** Reads a host's facts: eight queries at once. */
 export async function readHostFacts(wire: HostWire): Promise<HostFacts> {
-  const [system, processors, switches, clustered] = await Promise.all([
+  const [system, processors, switches, nodes, clustered] = await Promise.all([
     readSystem(wire),
     readProcessors(wire),
     readSwitches(wire),
+    wire.select('Msvm_NumaNode', ['NodeID']),
     isClustered(wire),
   ]);
   const { sockets, coresPerSocket, threadsPerCore } = processors;
@@ -70,6 +73,7 @@ export async function readHostFacts(wire: HostWire): Promise<HostFacts> {
     processors,
     logicalProcessors: sockets * coresPerSocket * threadsPerCore,
     switches,
+    numaNodes: Math.max(1, nodes.length),
     clustered,
   };
 }

@@ -5,6 +5,8 @@ import type { HostFacts, MemoryFacts, VolumeFacts } from './host-info.js';
 import type { JobTracker } from './jobs.js';
 import { Machines } from './machines.js';
 import { Power } from './power.js';
+import { readNuma } from './numa.js';
+import type { HostNuma } from './numa.js';
 import type { HostReach } from './reach.js';
 import { ShapeMemory } from './shapes.js';
 import type { UnprovenShape } from './shapes.js';
@@ -79,6 +81,11 @@ export class HyperVHost {
 
   memory(): Promise<MemoryFacts> {
     return readMemory(this.#wire);
+  }
+
+  /** NUMA nodes, and who has memory on them. */
+  numa(): Promise<HostNuma> {
+    return readNuma(this.#wire, this.machines);
   }
 
   /** The volume with this drive letter, `C:`. */

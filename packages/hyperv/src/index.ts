@@ -8,6 +8,7 @@ export type { WaitOptions } from './jobs.js';
 export * from './machines.js';
 export * from './mapped-reach.js';
 export * from './names.js';
+export type * from './numa.js';
 export * from './power.js';
 export * from './reach.js';
 export { flag, numbers, numeric, text, texts } from './read.js';

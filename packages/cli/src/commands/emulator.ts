@@ -16,6 +16,10 @@ interface EmulatorFlags {
   readonly username: string;
   readonly refuse: readonly string[];
   readonly validation: 'job' | 'direct';
+  readonly numaNodes?: string;
+  readonly memory?: string;
+  readonly numaSpanning: boolean;
+  readonly cluster?: string;
   readonly debug?: boolean;
 }
 
@@ -47,6 +51,10 @@ export function addEmulatorCommand(program: Command): void {
         .choices(['job', 'direct'])
         .default('job'),
     )
+    .option('--memory <size>', "memory of the host, as 32G or 4096M (default: this machine's own)")
+    .option('--numa-nodes <count>', 'NUMA nodes among which processors and memory are divided (default: 1)')
+    .option('--no-numa-spanning', 'no machine may have memory of several NUMA nodes')
+    .option('--cluster <name>', 'the host is a node of this failover cluster')
     .option('--debug', 'write debug lines')
     .addHelpText(
       'after',
@@ -56,7 +64,12 @@ export function addEmulatorCommand(program: Command): void {
 }
 
 async function serve(flags: EmulatorFlags): Promise<void> {
-  const spec = parseHost(`${flags.name}:${flags.release}`);
+  const hardware = [
+    ...(flags.numaNodes === undefined ? [] : [`numa=${flags.numaNodes}`]),
+    ...(flags.memory === undefined ? [] : [`memory=${flags.memory}`]),
+    ...(flags.numaSpanning ? [] : ['spanning=off']),
+  ];
+  const spec = parseHost([`${flags.name}:${flags.release}`, ...hardware].join(','));
   const port = Number(flags.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw new CliError(`--port ${flags.port}: not a port`, EXIT.usage);
@@ -69,8 +82,8 @@ async function serve(flags: EmulatorFlags): Promise<void> {
     // Loaded when it is needed: see commands/up.ts.
     const { startEmulatedHost } = await import('@nova-hyperv/emulator');
     const host = await startEmulatedHost({
-      name: spec.name,
-      release: spec.release,
+      ...spec,
+      ...(flags.cluster === undefined ? {} : { cluster: flags.cluster }),
       stateDir: state.root,
       engine: flags.engine,
       listen: { address: flags.listen, port },

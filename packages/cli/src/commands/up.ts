@@ -24,7 +24,7 @@ export function addUpCommand(program: Command): void {
     .option('--state <dir>', 'folder that holds everything of this cloud', 'state')
     .option(
       '--host <name:release>',
-      'an emulated host, repeatable',
+      'an emulated host, repeatable; its hardware after commas: hyperv1:2022,numa=2,memory=32G,spanning=off',
       (value: string, all: HostSpec[]) => [...all, parseHost(value)],
       [],
     )

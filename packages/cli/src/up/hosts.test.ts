@@ -21,6 +21,22 @@ describe('parseHost', () => {
   ])('refuses %j as a name', (argument) => {
     expect(() => parseHost(argument)).toThrow(/NAME:RELEASE/);
   });
+  it('takes hardware after commas', () => {
+    expect(parseHost('hv1:2019,numa=2,memory=32G,spanning=off')).toEqual({
+      name: 'hv1',
+      release: '2019',
+      numaNodes: 2,
+      memoryMb: 32_768,
+      numaSpanning: false,
+    });
+    expect(parseHost('hv1,memory=4096M')).toEqual({ name: 'hv1', release: '2022', memoryMb: 4096 });
+  });
+  it.each(['a:2016,numa=0', 'a,memory=4', 'a,spanning=yes', 'a,constructor=1', 'a,'])(
+    'refuses the hardware of %j',
+    (argument) => {
+      expect(() => parseHost(argument)).toThrow(/numa=NODES, memory=32G/);
+    },
+  );
   it('names the releases when it refuses one', () => {
     expect(() => parseHost('a:2008')).toThrow(/2012R2, 2016/);
   });
@@ -36,6 +52,11 @@ describe('mergeHosts', () => {
       { name: 'a', release: '2016' },
       { name: 'b', release: '2025' },
     ]);
+  });
+  it('keeps the hardware of a host until other is given', () => {
+    const stored = [parseHost('a:2016,numa=2,memory=8G')];
+    expect(mergeHosts(stored, [parseHost('a:2016')])).toEqual(stored);
+    expect(mergeHosts(stored, [parseHost('a:2016,numa=4')])).toEqual([parseHost('a:2016,numa=4,memory=8G')]);
   });
   it('refuses to change the release of a host', () => {
     expect(() => mergeHosts([{ name: 'a', release: '2016' }], [parseHost('a:2022')])).toThrow(

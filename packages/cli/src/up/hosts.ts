@@ -6,6 +6,12 @@ export interface HostSpec {
   /** Computer name; also the compute service's host and the hypervisor's name. */
   readonly name: string;
   readonly release: WindowsRelease;
+  /** NUMA nodes; 1 when it is not said. */
+  readonly numaNodes?: number;
+  /** MB; this machine's own when it is not said. */
+  readonly memoryMb?: number;
+  /** Whether a machine may have memory of several NUMA nodes; it may when it is not said. */
+  readonly numaSpanning?: boolean;
 }
 
 export const RELEASES: readonly WindowsRelease[] = ['2012R2', '2016', '2019', '2022', '2025'];
@@ -15,9 +21,42 @@ export const DEFAULT_HOSTS: readonly HostSpec[] = [{ name: 'hyperv1', release: '
 /** NetBIOS computer names: 1 to 15 letters, digits and hyphens, not digits alone. */
 const COMPUTER_NAME = /^(?!\d+$)[A-Za-z0-9]([A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/;
 
-/** Parses `NAME:RELEASE`; the release may be left out (2022). */
+/** What may follow a host's name and release, as in `hyperv1:2022,numa=2,memory=32G,spanning=off`. */
+const OPTIONS: Readonly<Record<string, (value: string) => Partial<HostSpec> | undefined>> = {
+  numa: (value) => (/^[1-9]\d?$/.test(value) ? { numaNodes: Number(value) } : undefined),
+  memory: (value) => {
+    const memoryMb = parseMemory(value);
+    return memoryMb === undefined ? undefined : { memoryMb };
+  },
+  spanning: (value) => (value === 'on' || value === 'off' ? { numaSpanning: value === 'on' } : undefined),
+};
+
+/** `32G` or `4096M` in MB; undefined when it is neither. */
+export function parseMemory(text: string): number | undefined {
+  const [, amount, unit] = /^([1-9]\d{0,6})([GM])$/i.exec(text) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (unit?.toUpperCase() === 'G' ? 1024 : 1);
+}
+
+function parseOptions(argument: string, options: readonly string[]): Partial<HostSpec> {
+  let spec: Partial<HostSpec> = {};
+  for (const option of options) {
+    const [key = '', value = ''] = option.split('=');
+    const parsed = Object.hasOwn(OPTIONS, key) ? OPTIONS[key]?.(value) : undefined;
+    if (parsed === undefined) {
+      throw new CliError(
+        `--host ${argument}: ${option} is none of numa=NODES, memory=32G (or 4096M), spanning=on (or off)`,
+        EXIT.usage,
+      );
+    }
+    spec = { ...spec, ...parsed };
+  }
+  return spec;
+}
+
+/** Parses `NAME:RELEASE[,numa=N][,memory=32G][,spanning=off]`; the release may be left out (2022). */
 export function parseHost(argument: string): HostSpec {
-  const [name = '', release = '2022', ...rest] = argument.split(':');
+  const [identity = '', ...options] = argument.split(',');
+  const [name = '', release = '2022', ...rest] = identity.split(':');
   const known = RELEASES.find((candidate) => candidate.toLowerCase() === release.toLowerCase());
   if (rest.length > 0 || !COMPUTER_NAME.test(name)) {
     throw new CliError(
@@ -31,7 +70,7 @@ export function parseHost(argument: string): HostSpec {
       EXIT.usage,
     );
   }
-  return { name, release: known };
+  return { name, release: known, ...parseOptions(argument, options) };
 }
 
 /**
@@ -48,7 +87,8 @@ export function mergeHosts(stored: readonly HostSpec[], given: readonly HostSpec
         EXIT.usage,
       );
     }
-    merged.set(host.name.toLowerCase(), old ?? host);
+    // Its hardware may change, as that of a real host may.
+    merged.set(host.name.toLowerCase(), { ...old, ...host, name: old?.name ?? host.name });
   }
   return merged.size > 0 ? [...merged.values()] : DEFAULT_HOSTS;
 }

@@ -45,7 +45,7 @@ async function prepareSettings(options: UpOptions): Promise<Settings> {
   const passwords = new Map(stored?.hosts.map((host) => [host.name, host.password]));
   const settings: Settings = {
     hosts: mergeHosts(
-      (stored?.hosts ?? []).map(({ name, release }) => ({ name, release })),
+      (stored?.hosts ?? []).map(({ password: _password, ...spec }) => spec),
       options.hosts,
     ).map((host) => ({ ...host, password: passwords.get(host.name) ?? generatePassword() })),
   };
@@ -119,12 +119,12 @@ async function startComputes(
 async function startHost(options: UpOptions, spec: Settings['hosts'][number]): Promise<EmulatedHost> {
   const stateDir = options.state.hostDir(spec.name);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const { password, ...hardware } = spec;
   return startEmulatedHost({
-    name: spec.name,
-    release: spec.release,
+    ...hardware,
     stateDir,
     engine: options.engine,
-    credentials: { username: 'Administrator', password: spec.password },
+    credentials: { username: 'Administrator', password },
     log: options.log.child({ component: 'emulator', host: spec.name }),
   });
 }

@@ -62,7 +62,7 @@ export const FAKE_RESOURCES: HostResources = {
     arch: 'x86_64',
     model: 'QEMU',
     vendor: 'GenuineIntel',
-    topology: { sockets: 1, cores: 8, threads: 1 },
+    topology: { cells: 1, sockets: 1, cores: 8, threads: 1 },
     features: ['nx'],
   },
   supportedInstances: [['x86_64', 'hyperv', 'hvm']],

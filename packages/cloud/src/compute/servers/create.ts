@@ -15,7 +15,7 @@ import { insertServers } from '../store/server-writes.js';
 import { ephemeralSizes } from './block-devices.js';
 import { createSchema, type ServerBody } from './create-schema.js';
 import { sanitizeHostname } from './hostname.js';
-import { checkImage, imageSystemMetadata } from './image-checks.js';
+import { checkImage, checkNuma, imageSystemMetadata } from './image-checks.js';
 import { resolveNetworks } from './network-checks.js';
 import { resolveSecurityGroups, type GroupChoice } from './security-groups.js';
 import { resolveDestination, type Destination } from './placement-request.js';
@@ -108,6 +108,7 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
   const image = await findImage(nova, call, server);
   checkImage(image, flavor, call.context);
   checkTraits(flavor.extraSpecs, image.properties);
+  checkNuma(driverFlavor(flavor), image.properties);
   const limit = (await limitsOf(nova.db, call.context.projectId, nova.config)).metadata_items;
   if (limit >= 0 && Object.keys(server.metadata ?? {}).length > limit) {
     throw forbidden(`Maximum number of metadata items exceeds ${limit}`);

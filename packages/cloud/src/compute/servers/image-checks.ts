@@ -1,3 +1,4 @@
+import { DriverError, numaConstraints, type Flavor } from '@nova-hyperv/driver';
 import { badRequest, forbidden } from '../../kernel/errors.js';
 import type { RequestContext } from '../../kernel/service.js';
 import type { ImageView } from '../ports.js';
@@ -50,6 +51,16 @@ function checkProperties(image: ImageView): void {
     throw badRequest(
       `Invalid image metadata. Error: ${error instanceof Error ? error.message : String(error)}`,
     );
+  }
+}
+
+/** Nova's rules of NUMA topologies, which its API applies before anything is stored. Throws 400. */
+export function checkNuma(flavor: Flavor, properties: Readonly<Record<string, string>>): void {
+  try {
+    numaConstraints(flavor, properties);
+  } catch (error) {
+    if (error instanceof DriverError) throw badRequest(error.message);
+    throw error;
   }
 }
 

@@ -130,6 +130,18 @@ describe('creating', () => {
     expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(message)]);
   });
 
+  it('refuses NUMA topologies that cannot be, as Nova does, and stores nothing', async () => {
+    const specs = '/flavors/1/os-extra_specs';
+    const bootWith = async (extra_specs: Record<string, string>) => {
+      expect((await bench.ask('POST', specs, { body: { extra_specs }, version: '2.86' })).status).toBe(200);
+      return bench.boot({}, { as: ALICE });
+    };
+    const refused = await bootWith({ 'hw:numa_nodes': '3' });
+    expect([refused.status, refused.text]).toEqual([400, expect.stringMatching(/evenly distributed/)]);
+    expect(await names('')).toEqual([]);
+    expect((await bootWith({ 'hw:numa_nodes': '1' })).status).toBe(202);
+  });
+
   it('refuses a server group, since there are none', async () => {
     const answer = await bench.boot({}, { as: ALICE }, { 'os:scheduler_hints': { group: IMAGE_ID } });
     expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('could not be found')]);

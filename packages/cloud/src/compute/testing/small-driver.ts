@@ -40,7 +40,7 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
         arch: 'x86_64',
         model: 'm',
         vendor: 'v',
-        topology: { sockets: 1, cores: 8, threads: 1 },
+        topology: { cells: 1, sockets: 1, cores: 8, threads: 1 },
         features: [],
       },
       supportedInstances: [['x86_64', 'hyperv', 'hvm']],
