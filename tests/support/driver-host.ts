@@ -40,6 +40,8 @@ export interface TestHostOptions {
   readonly release?: EmulatedHostOptions['release'];
   readonly refuse?: readonly string[];
   readonly config?: Partial<DriverConfig>;
+  /** The emulated host's hardware. */
+  readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster'>;
   /** The driver's log; by default silent. */
   readonly log?: Logger;
 }
@@ -55,6 +57,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     engine: 'none',
     credentials: CREDENTIALS,
     log,
+    ...options.host,
     ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
   });
   const opened: { host: HyperVHost; driver: VirtDriver }[] = [];
