@@ -84,13 +84,13 @@ describe('the usage guide’s example of NUMA nodes', () => {
   });
 });
 
-describe('nested virtualization', () => {
-  const nested = (images: FileImages) =>
-    spawnRequest(images, {
-      instance: testInstance(1, { extraSpecs: { 'hw:cpu_features': 'vmx' } }),
-      vifs: [{ ...testVif(1), portSecurityEnabled: true, securityGroups: [] }],
-    });
+const nested = (images: FileImages) =>
+  spawnRequest(images, {
+    instance: testInstance(1, { extraSpecs: { 'hw:cpu_features': 'vmx' } }),
+    vifs: [{ ...testVif(1), portSecurityEnabled: true, securityGroups: [] }],
+  });
 
+describe('nested virtualization', () => {
   it('is had with a port that may use other addresses', async () => {
     const { test, images } = await start({});
     await test.driver.spawn(nested(images));
