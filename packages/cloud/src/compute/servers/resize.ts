@@ -18,7 +18,7 @@ import { refuseQuota } from '../store/server-writes.js';
 import type { ServerRecord } from '../store/records.js';
 import type { ComputeTables } from '../store/tables.js';
 import { toApiError } from './compute-errors.js';
-import { checkImage } from './image-checks.js';
+import { checkImage, checkNuma } from './image-checks.js';
 import { computeOf } from './power.js';
 import { checkLock, checkState, STATE_RULES } from './states.js';
 
@@ -84,6 +84,7 @@ function checkFlavor(call: Call, server: ServerRecord, flavor: FlavorRecord): vo
   const image = { ...imageOf(server), status: 'active' };
   checkImage(image, flavor, call.context);
   checkTraits(flavor.extraSpecs, image.properties);
+  checkNuma(driverFlavor(flavor), image.properties);
 }
 
 /** More than before counts against the project's quota. */
