@@ -14,15 +14,20 @@ const MAX_REST = 4096;
  */
 export class AtOnce {
   readonly #minRest: number;
+  readonly #now: () => number;
   /** Calls that are still to go the long way. */
   #rest = 0;
   #nextRest: number;
   #calls = 0;
   #turn: Promise<void> | undefined;
 
-  /** @param minRest calls that go the long way after a slow one; doubled each time the next try is slow again. */
-  constructor(minRest: number) {
+  /**
+   * @param minRest calls that go the long way after a slow one; doubled each time the next try is slow again.
+   * @param now a clock in milliseconds.
+   */
+  constructor(minRest: number, now = () => performance.now()) {
     this.#minRest = minRest;
+    this.#now = now;
     this.#nextRest = minRest;
   }
 
@@ -55,9 +60,9 @@ export class AtOnce {
   /** Makes a blocking call and remembers how long it took. */
   run<T>(call: () => T): T {
     this.#calls += 1;
-    const start = performance.now();
+    const start = this.#now();
     const result = call();
-    if (performance.now() - start < SLOW_MS) this.#nextRest = this.#minRest;
+    if (this.#now() - start < SLOW_MS) this.#nextRest = this.#minRest;
     else {
       this.#rest = this.#nextRest;
       this.#nextRest = Math.min(MAX_REST, this.#nextRest * 2);
