@@ -12,10 +12,11 @@ have() { command -v "$1" >/dev/null 2>&1; }
 packages_of() {
   case $1 in
     compile) printf '%s\n' 'python3 python3' 'make make' 'g++ g++' ;;
-    engine) printf '%s\n' 'qemu-system-x86_64 qemu-system-x86' '/usr/share/OVMF/OVMF_CODE_4M.fd ovmf' ;;
+    engine) printf '%s\n' 'qemu-system-x86_64 qemu-system-x86' '/usr/share/OVMF/OVMF_CODE_4M.fd ovmf' 'swtpm swtpm' ;;
     guests) printf '%s\n' 'busybox busybox-static' 'mcopy mtools' 'mkfs.vfat dosfstools' 'sgdisk gdisk' 'zstd zstd' \
       'xz xz-utils' 'qemu-img qemu-utils' ;;
-    clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' ;;
+    clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' \
+      'barbican python3-barbicanclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
       'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' ;;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debian13Client, novaClient, openstackClient, words, type Client } from '../support/clients.js';
+import { consoleUntil } from '../support/console.js';
 import { TestCloud } from '../support/test-cloud.js';
 
 const GUESTS = process.env['NOVA_HYPERV_GUESTS'] ?? '';
@@ -17,24 +17,6 @@ interface ServerShown {
   readonly status: string;
   readonly fault?: { readonly message: string } | string;
   readonly 'OS-EXT-SRV-ATTR:host': string;
-}
-
-/** The console as `openstack console log show` prints it, once it holds what is waited for. */
-async function consoleUntil(
-  client: Client,
-  server: string,
-  wanted: RegExp,
-  times = 1,
-  timeoutMs = 150_000,
-): Promise<string> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const text = (await client.ok('console', 'log', 'show', server)).replaceAll('\r', '');
-    if (text.split('\n').filter((line) => wanted.test(line)).length >= times) return text;
-    if (Date.now() > deadline)
-      throw new Error(`no ${String(wanted)} on the console of ${server}:\n${text.slice(-3000)}`);
-    await setTimeout(1000);
-  }
 }
 
 function faultOf(server: ServerShown): string {

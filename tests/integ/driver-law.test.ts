@@ -36,6 +36,8 @@ const requests = fc.record({
     },
     { requiredKeys: [] },
   ),
+  secureBoot: fc.constantFrom('disabled', 'required'),
+  osType: fc.constantFrom('windows', 'linux'),
 });
 type Request = typeof requests extends fc.Arbitrary<infer T> ? T : never;
 
@@ -92,6 +94,7 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
           ...image.properties,
           logging_serial_port: request.logging,
           interactive_serial_port: request.interactive,
+          ...(generation === 2 ? { os_secure_boot: request.secureBoot, os_type: request.osType } : {}),
         },
       },
       vifs: Array.from({ length: request.vifs }, (_, index) => ({
@@ -179,6 +182,8 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
       nested: false,
       portSecurity: true,
       specs: {},
+      secureBoot: 'disabled',
+      osType: 'linux',
     });
     const machine = await define(test.host, spec);
     const now = await realise(test.host, machine, spec);

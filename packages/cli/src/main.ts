@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
 import { addHostCommand } from './commands/host.js';
+import { addShieldingDataCommand } from './commands/shielding-data.js';
 import { addUpCommand } from './commands/up.js';
 import { addVhdCommand } from './commands/vhd/vhd.js';
 import { errorDocument, EXIT, exitCodeOf, explain, QuietExit, CliError } from './errors.js';
@@ -17,6 +18,7 @@ function createProgram(): Command {
   addDownCommand(program);
   addEmulatorCommand(program);
   addHostCommand(program);
+  addShieldingDataCommand(program);
   addVhdCommand(program);
   return program;
 }

@@ -10,6 +10,7 @@ import { installErrorHandler, keystoneFailure } from './kernel/errors.js';
 import { createHttpApp } from './kernel/http-app.js';
 import { randomPassword, readOrCreateSecret } from './kernel/secrets.js';
 import type { CloudKernel, CloudService } from './kernel/service.js';
+import { createKeyManagerService } from './key-manager/index.js';
 import { createNetworkService } from './network/index.js';
 import { createPlacementService } from './placement/index.js';
 
@@ -115,6 +116,7 @@ function composeServices(
     ),
     createNetworkService(kernel, { adminProjectId: () => identity.seededIds().adminProjectId }),
     createPlacementService(kernel),
+    createKeyManagerService(kernel),
     ...(options.services?.(kernel) ?? []),
   ];
 }

@@ -13,10 +13,10 @@ import { hostResources } from './host-resources.js';
 import { KeyedLock } from './keyed-lock.js';
 import { LateCleanup } from './late-cleanup.js';
 import { removeLeftovers } from './leftovers.js';
-import { instanceNotFound, isUuid, powerStateOf, requireMachine } from './lookup.js';
+import { findMachine, instanceNotFound, isUuid, powerStateOf, requireMachine } from './lookup.js';
 import { asNovaErrors } from './nova-errors.js';
 import { versionText } from './plan/generation.js';
-import { compareVersions, OLDEST_HOST } from './plan/limits.js';
+import { compareVersions, FIRST_WITH_GENERATION_2, OLDEST_HOST } from './plan/limits.js';
 import { chooseSwitch } from './plan/network.js';
 import { powerOff, powerOn, reboot } from './power.js';
 import { finishMigration, migrateDiskAndPowerOff } from './resize/migrate.js';
@@ -49,8 +49,14 @@ export function createDriver(options: CreateDriverOptions): VirtDriver {
   return new HyperVDriver(options);
 }
 
-/** COMPUTE_* traits of what is served (os-traits); those of features to come are not claimed. */
+/** COMPUTE_* traits of what is served everywhere (os-traits); those of features to come are not claimed. */
 const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMAGE_TYPE_VHDX'] as const;
+
+/** Of what depends on the host. Generation 2 came with Secure Boot. */
+function traitsOf({ version }: HostFacts): readonly string[] {
+  const hasSecureBoot = compareVersions(version, FIRST_WITH_GENERATION_2) >= 0;
+  return [...TRAITS, ...(hasSecureBoot ? ['COMPUTE_SECURITY_UEFI_SECURE_BOOT'] : [])];
+}
 
 /** Told at start, not only by the first instance that fails. */
 function warnOfMissingSwitch({ config, log }: DriverContext, facts: HostFacts): void {
@@ -69,6 +75,7 @@ class HyperVDriver implements VirtDriver {
   readonly #locks = new KeyedLock();
   readonly #listeners: ((event: LifecycleEvent) => void)[] = [];
   #watcher: StateWatcher | undefined;
+  #traits: readonly string[] = TRAITS;
 
   constructor({ host, config: given, log, nodeName = host.name }: CreateDriverOptions) {
     this.nodeName = nodeName;
@@ -106,6 +113,7 @@ class HyperVDriver implements VirtDriver {
           `Host ${facts.name} runs Windows ${version}; this driver needs 6.2 (Windows Server 2012) or later.`,
         );
       }
+      this.#traits = traitsOf(facts);
       await folders.prepareRoot();
       const summaries = await host.summaries();
       for (const { note, name, state } of summaries) {
@@ -135,7 +143,7 @@ class HyperVDriver implements VirtDriver {
   }
 
   traits(): readonly string[] {
-    return TRAITS;
+    return this.#traits;
   }
 
   hostResources(): Promise<HostResources> {
@@ -229,6 +237,13 @@ class HyperVDriver implements VirtDriver {
       throw new DriverError(
         'ConsoleNotAvailable',
         `The serial pipes of this host cannot be reached from the compute service, so ${instance.uuid} has no console log. Run the service on the host itself to have one.`,
+      );
+    }
+    const machine = await asNovaErrors(() => findMachine(host, instance));
+    if (machine !== undefined && (await asNovaErrors(() => host.security.isSecured(machine)))) {
+      throw new DriverError(
+        'ConsoleNotAvailable',
+        `${instance.uuid} is a secured machine: nobody on the host hears its console. Use the network to reach the guest.`,
       );
     }
     return new Uint8Array();

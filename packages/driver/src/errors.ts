@@ -44,6 +44,7 @@ export type NovaExceptionName =
   | 'InvalidDiskInfo'
   | 'InvalidDiskFormat'
   | 'InvalidBDMFormat'
+  | 'InvalidMetadata'
   | 'FlavorDiskSmallerThanImage'
   | 'CannotResizeDisk'
   | 'DiskNotFound'

@@ -7,11 +7,13 @@ import { DriverError } from './errors.js';
 import { findMachines } from './lookup.js';
 import { staticMemoryReason } from './plan/capacity.js';
 import type { EarlyPlanInput, PlanHostFacts } from './plan/input.js';
+import { needsGuardedHost } from './plan/security.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
 import { explainStartFailure } from './start-failure.js';
+import { fetchShieldingData, secureMachine } from './secure.js';
 import { Stopwatch } from './stopwatch.js';
 import type { SpawnRequest } from './types.js';
 import type { Logger } from 'pino';
@@ -29,8 +31,10 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
   // What an earlier try of this instance may have left goes first: it would stand in the way.
   if (context.lateCleanup.drop(instance.uuid)) await destroyInstance(context, instance);
   const early = await earlyInput(context, request);
-  const { rootFormat } = planEarly(early);
+  const { rootFormat, provisioning } = planEarly(early);
   phases.end('plan');
+  const shieldingData =
+    provisioning === undefined ? undefined : await fetchShieldingData(request, provisioning);
   await refuseTakenName(context, request);
   const releaseImage = context.cache.hold(image.id);
   const rollback = new Rollback(log);
@@ -49,7 +53,12 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
         `The memory is static although dynamic_memory_ratio is set: ${reason} excludes dynamic memory`,
       );
     log.info({ image: image.id }, `Making machine ${name} of generation ${generation} in ${directory}`);
-    await make(context, request, spawnPlan, rollback, phases);
+    const secure = async (machine: MachineHandle, options: InvokeOptions) => {
+      if (provisioning === undefined || shieldingData === undefined) return;
+      await secureMachine(context, machine, spawnPlan.vm, provisioning, shieldingData, options);
+      phases.end('security');
+    };
+    await make(context, request, spawnPlan, rollback, phases, secure);
     log.info(`Spawning the instance on the hypervisor took ${whole.seconds()} seconds`);
   } catch (error) {
     const complete = await rollback.undoAll();
@@ -66,6 +75,7 @@ async function make(
   spawnPlan: SpawnPlan,
   rollback: Rollback,
   phases: PhaseClock,
+  secure: (machine: MachineHandle, options: InvokeOptions) => Promise<void>,
 ): Promise<void> {
   const { host, folders, consoles } = context;
   const { instance, signal } = request;
@@ -78,6 +88,7 @@ async function make(
   phases.end('disks and definition');
   await realise(host, machine, spawnPlan.vm, undefined, options);
   phases.end('devices');
+  await secure(machine, options);
   await request.waitForPlugged?.(request.vifs);
   phases.end('network');
   signal?.throwIfAborted();
@@ -146,7 +157,11 @@ export function planFactsOf(facts: HostFacts): PlanHostFacts {
 }
 
 async function earlyInput(context: DriverContext, request: SpawnRequest): Promise<EarlyPlanInput> {
-  const host = planFactsOf(await context.host.facts());
+  const facts = planFactsOf(await context.host.facts());
+  // Asked each time: a host can lose its attestation.
+  const host = needsGuardedHost(request.image)
+    ? { ...facts, guarded: await context.host.security.isGuarded() }
+    : facts;
   return {
     instance: request.instance,
     image: request.image,

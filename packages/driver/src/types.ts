@@ -74,6 +74,12 @@ export interface ImageSource {
   ): Promise<void>;
 }
 
+/** Reads secrets of the cloud's key manager. */
+export interface SecretSource {
+  /** The bytes of a container's secrets `1` to `n`, one after another. Throws what says why it cannot be read. */
+  readContainer(containerRef: string, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
+}
+
 /** nova/compute/power_state.py */
 export const POWER_STATE = {
   NOSTATE: 0,
@@ -97,6 +103,8 @@ export interface SpawnRequest {
   readonly image: ImageMeta;
   readonly vifs: readonly Vif[];
   readonly images: ImageSource;
+  /** Without it machines that need shielding data are refused. */
+  readonly secrets?: SecretSource;
   /** Called once NICs exist and before power on; settles when Neutron says the ports are plugged (or need no waiting). */
   readonly waitForPlugged?: (vifs: readonly Vif[]) => Promise<void>;
   /** Default true. */

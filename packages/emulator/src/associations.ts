@@ -31,7 +31,10 @@ export function machineAssociations(registry: MachineRegistry): readonly Associa
     source('Msvm_VirtualSystemSettingDataComponent', (machine) =>
       resourcesOf(machine)
         .filter(
-          (resource) => kindOf(resource) !== undefined || resource.className === 'Msvm_BootSourceSettingData',
+          (resource) =>
+            kindOf(resource) !== undefined ||
+            resource.className === 'Msvm_BootSourceSettingData' ||
+            resource.className === 'Msvm_SecuritySettingData',
         )
         .map((resource) =>
           component('Msvm_VirtualSystemSettingDataComponent', settingsReference(machine.id), resource),

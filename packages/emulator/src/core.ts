@@ -26,6 +26,9 @@ import type { NumaTopology } from './numa/topology.js';
 import type { EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
 import { HostProvider } from './provider.js';
+import { securityServiceMethods } from './security/security-service.js';
+import { ShieldingTools } from './security/shielding-tools.js';
+import { FABRIC_GUARDIAN } from './security/shielding-data.js';
 import { releaseSchema } from './release-schema.js';
 import { RELEASES } from './releases.js';
 import type { ServiceContext } from './services/context.js';
@@ -38,7 +41,7 @@ import { ObjectStore } from './store/store.js';
 
 export interface CoreOptions extends Pick<
   EmulatedHostOptions,
-  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse' | 'cluster'
+  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse' | 'cluster' | 'guarded'
 > {
   readonly processors: number;
   readonly memoryMb: number;
@@ -90,12 +93,13 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
     log: options.log,
   };
   const associations = new Associations(store);
-  publish(context, associations, hostState);
+  const shielding = new ShieldingTools(context);
+  publish(context, associations, hostState, shielding);
   await machines.restore(loadMachines(files, schema));
   const provider = new HostProvider({
     store,
     associations,
-    methods: methodTable(context),
+    methods: methodTable(context, shielding),
     version: host.release.version,
     refuse: host.refuse,
   });
@@ -113,6 +117,8 @@ function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state
     memoryMb: options.memoryMb,
     numa: options.numa,
     cluster: options.cluster,
+    guarded: options.guarded === true,
+    guardians: options.guarded === true ? [FABRIC_GUARDIAN] : [],
     refuse: new Set(options.refuse),
     newGuid,
     findSwitch: (reference) => {
@@ -124,7 +130,12 @@ function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state
   return host;
 }
 
-function publish(context: ServiceContext, associations: Associations, state: HostState): void {
+function publish(
+  context: ServiceContext,
+  associations: Associations,
+  state: HostState,
+  shielding: ShieldingTools,
+): void {
   const { host, store, machines, jobs } = context;
   for (const object of serviceObjects(host, state)) store.put(object);
   const parts = [
@@ -152,12 +163,19 @@ function publish(context: ServiceContext, associations: Associations, state: Hos
     ...fileSources(context),
     ...numaSources(machines, host),
     ...clusterSource(host),
+    ...shielding.sources(),
   ];
-  for (const source of sources) store.addSource(source);
+  for (const source of sources) {
+    if (host.schema.classOf(source.namespace, source.className) !== undefined) store.addSource(source);
+  }
 }
 
-function methodTable(context: ServiceContext): MethodTable {
+function methodTable(context: ServiceContext, shielding: ShieldingTools): MethodTable {
   const methods = new MethodTable();
+  methods.add('Msvm_SecurityService', securityServiceMethods(context));
+  methods.add('Msps_ProvisioningFileProcessor', shielding.processorMethods());
+  methods.add('Msps_ProvisioningService', shielding.serviceMethods());
+  methods.add('MSFT_HgsClientConfiguration', shielding.guardianMethods());
   methods.add('Msvm_VirtualSystemManagementService', machineServiceMethods(context));
   methods.add('Msvm_ImageManagementService', imageServiceMethods(context));
   methods.add('Msvm_ComputerSystem', systemMethods(context));

@@ -25,6 +25,8 @@ export interface EmulatedHostOptions {
   readonly numaSpanning?: boolean;
   /** Name of the failover cluster that the host is a node of; default none. */
   readonly cluster?: string;
+  /** The host is guarded: it may start shielded machines of the emulated fabric. From 2016 on. Default false. */
+  readonly guarded?: boolean;
   /** External virtual switches to start with; default one named `external`. */
   readonly switches?: readonly string[];
   /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */

@@ -37,6 +37,12 @@ const SINCE_TEN_CLASSES = [
   'Msvm_SecurityService',
   'Msvm_SecurityElement',
   'Msvm_AssignableDeviceService',
+  'MSFT_HgsClientConfiguration',
+  'Msps_ProvisioningFile',
+  'Msps_FabricData',
+  'Msps_ProvisioningFileProcessor',
+  'Msps_ProvisioningService',
+  'Msps_ProvisioningJob',
 ];
 
 /** Properties whose documentation page says, or whose feature implies, that they came with 10.0. */

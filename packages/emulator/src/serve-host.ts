@@ -16,6 +16,7 @@ import { evenTopology } from './numa/topology.js';
 import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
+import { RELEASES } from './releases.js';
 import { REFUSALS } from './refusals.js';
 
 /** What an engine is made from. */
@@ -148,6 +149,8 @@ function checkOptions(options: EmulatedHostOptions): void {
       `A host of ${processors} logical processors has 1 to ${Math.min(64, processors)} NUMA nodes, not ${numaNodes}.`,
     );
   if (options.credentials.password === '') throw wrongOption('A password is needed.');
+  if (options.guarded === true && !RELEASES[options.release].isTen)
+    throw wrongOption('A guarded host needs Windows Server 2016 or later.');
   for (const shape of options.refuse ?? []) {
     if (!(shape in REFUSALS))
       throw wrongOption(

@@ -8,6 +8,7 @@ import { Power } from './power.js';
 import { readNuma } from './numa.js';
 import type { HostNuma } from './numa.js';
 import type { HostReach } from './reach.js';
+import { Security } from './security.js';
 import { ShapeMemory } from './shapes.js';
 import type { UnprovenShape } from './shapes.js';
 import { summariseMachines } from './summary.js';
@@ -32,6 +33,7 @@ export class HyperVHost {
   readonly machines: Machines;
   readonly power: Power;
   readonly disks: DiskImages;
+  readonly security: Security;
   readonly jobs: JobTracker;
   readonly shapes: ShapeMemory;
   readonly #wire: HostWire;
@@ -46,6 +48,7 @@ export class HyperVHost {
     this.machines = new Machines(this.#wire);
     this.power = new Power(this.#wire, this.machines);
     this.disks = new DiskImages(this.#wire);
+    this.security = new Security(this.#wire);
   }
 
   /** Computer name; the address until the host has told it. */

@@ -12,6 +12,7 @@ export type * from './numa.js';
 export * from './power.js';
 export * from './reach.js';
 export { flag, numbers, numeric, text, texts } from './read.js';
+export type { MachineSecurity, ShieldingData } from './security.js';
 export * from './shapes.js';
 export type { MachineSummary } from './summary.js';
 export * from './windows-path.js';

@@ -70,6 +70,15 @@ export const SUB_TYPE_GENERATION = {
   2: 'Microsoft:Hyper-V:SubType:2',
 } as const;
 
+/**
+ * Msvm_VirtualSystemSettingData.SecureBootTemplateId by the template's name. Source: Get-VMFirmware; public clients read the same from the
+ * settings objects that bear the templates' names.
+ */
+export const SECURE_BOOT_TEMPLATE_ID = {
+  MicrosoftWindows: '1734C6E8-3154-4DDA-BA5F-A874CC483422',
+  MicrosoftUEFICertificateAuthority: '272E7447-90A4-4563-A4B9-8E4AB00526CE',
+} as const;
+
 /** Msvm_ComputerSystem.EnabledState, and what RequestStateChange is asked for. Source: RequestStateChange of Msvm_ComputerSystem. */
 export const STATE = {
   running: 2,

@@ -20,6 +20,7 @@ interface EmulatorFlags {
   readonly memory?: string;
   readonly numaSpanning: boolean;
   readonly cluster?: string;
+  readonly guarded?: boolean;
   readonly debug?: boolean;
 }
 
@@ -55,6 +56,7 @@ export function addEmulatorCommand(program: Command): void {
     .option('--numa-nodes <count>', 'NUMA nodes among which processors and memory are divided (default: 1)')
     .option('--no-numa-spanning', 'no machine may have memory of several NUMA nodes')
     .option('--cluster <name>', 'the host is a node of this failover cluster')
+    .option('--guarded', 'the host may run shielded machines (2016 and later)')
     .option('--debug', 'write debug lines')
     .addHelpText(
       'after',
@@ -90,6 +92,7 @@ async function serve(flags: EmulatorFlags): Promise<void> {
       credentials: { username: flags.username, password },
       refuse: flags.refuse,
       validation: flags.validation,
+      guarded: flags.guarded === true,
       log: createLogger('stderr', flags.debug === true),
     });
     await claim.ready({ url: host.url, hosts: [{ name: host.name, url: host.url, pipes: host.pipes }] });

@@ -13,7 +13,10 @@ export function greeting(
   const guest = join(state.guests, 'gen2.vhdx');
   const lines = [
     `OpenStack answers at ${url}/identity`,
-    ...hosts.map((host) => `  Hyper-V host ${host.name}: Windows Server ${host.release}, emulated`),
+    ...hosts.map(
+      (host) =>
+        `  Hyper-V host ${host.name}: Windows Server ${host.release}, emulated${host.guarded === true ? ', guarded' : ''}`,
+    ),
     '',
     'Try it with the unmodified clients (Debian: apt-get install python3-openstackclient):',
     '',

@@ -6,6 +6,9 @@ describe('parseHost', () => {
     expect(parseHost('old:2012r2')).toEqual({ name: 'old', release: '2012R2' });
     expect(parseHost('HV-01:2016')).toEqual({ name: 'HV-01', release: '2016' });
   });
+  it('takes a guarded host', () => {
+    expect(parseHost('a:2019,guarded=on')).toEqual({ name: 'a', release: '2019', guarded: true });
+  });
   it('takes the newest release that is common when none is given', () => {
     expect(parseHost('hv1')).toEqual({ name: 'hv1', release: '2022' });
   });

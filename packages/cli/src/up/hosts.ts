@@ -12,6 +12,8 @@ export interface HostSpec {
   readonly memoryMb?: number;
   /** Whether a machine may have memory of several NUMA nodes; it may when it is not said. */
   readonly numaSpanning?: boolean;
+  /** It may run shielded machines. */
+  readonly guarded?: boolean;
 }
 
 export const RELEASES: readonly WindowsRelease[] = ['2012R2', '2016', '2019', '2022', '2025'];
@@ -29,6 +31,7 @@ const OPTIONS: Readonly<Record<string, (value: string) => Partial<HostSpec> | un
     return memoryMb === undefined ? undefined : { memoryMb };
   },
   spanning: (value) => (value === 'on' || value === 'off' ? { numaSpanning: value === 'on' } : undefined),
+  guarded: (value) => (value === 'on' || value === 'off' ? { guarded: value === 'on' } : undefined),
 };
 
 /** `32G` or `4096M` in MB; undefined when it is neither. */
@@ -44,7 +47,7 @@ function parseOptions(argument: string, options: readonly string[]): Partial<Hos
     const parsed = Object.hasOwn(OPTIONS, key) ? OPTIONS[key]?.(value) : undefined;
     if (parsed === undefined) {
       throw new CliError(
-        `--host ${argument}: ${option} is none of numa=NODES, memory=32G (or 4096M), spanning=on (or off)`,
+        `--host ${argument}: ${option} is none of numa=NODES, memory=32G (or 4096M), spanning=on (or off), guarded=on (or off)`,
         EXIT.usage,
       );
     }
@@ -53,7 +56,7 @@ function parseOptions(argument: string, options: readonly string[]): Partial<Hos
   return spec;
 }
 
-/** Parses `NAME:RELEASE[,numa=N][,memory=32G][,spanning=off]`; the release may be left out (2022). */
+/** Parses `NAME:RELEASE[,numa=N][,memory=32G][,spanning=off][,guarded=on]`; the release may be left out (2022). */
 export function parseHost(argument: string): HostSpec {
   const [identity = '', ...options] = argument.split(',');
   const [name = '', release = '2022', ...rest] = identity.split(':');

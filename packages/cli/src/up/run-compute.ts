@@ -49,6 +49,7 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
         image: `${cloud.url}/image`,
         network: `${cloud.url}/network`,
         placement: `${cloud.url}/placement`,
+        keyManager: `${cloud.url}/key-manager`,
       },
       tokens: { token: () => cloud.kernel.serviceToken() },
     });
@@ -62,6 +63,7 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
       images: clients.images,
       network: clients.network,
       placement: clients.placement,
+      ...(clients.keyManager === undefined ? {} : { keyManager: clients.keyManager }),
       rescheduler: parts.rescheduler,
       clock: systemClock,
       log,

@@ -69,7 +69,8 @@ function isSettings(value: unknown): value is Settings {
         isRecord(host) &&
         isText(host['name']) &&
         isText(host['password']) &&
-        RELEASES.some((one) => one === host['release']),
+        RELEASES.some((one) => one === host['release']) &&
+        (host['guarded'] === undefined || typeof host['guarded'] === 'boolean'),
     )
   );
 }

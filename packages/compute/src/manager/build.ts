@@ -1,4 +1,4 @@
-import { DriverError, POWER_STATE, type ImageSource } from '@nova-hyperv/driver';
+import { DriverError, POWER_STATE, type ImageSource, type SecretSource } from '@nova-hyperv/driver';
 import { BuildInterruptedError, ComputeError } from '../errors.js';
 import type { BuildRequest, InstanceChanges, InstanceRecord, TaskState } from '../ports.js';
 import type { GlanceImage } from '../rest/glance.js';
@@ -130,6 +130,7 @@ export class Builder {
       image: image.meta,
       vifs: record.networkInfo,
       images,
+      ...this.#secrets(record, request),
       signal,
       powerOn: true,
       waitForPlugged: (vifs) =>
@@ -141,6 +142,12 @@ export class Builder {
           onTrouble: (message) => log.warn({ instance: record.uuid }, message),
         }),
     });
+  }
+
+  /** With the rights of the instance's user. */
+  #secrets(record: InstanceRecord, { requestId }: BuildRequest): { readonly secrets?: SecretSource } {
+    const { keyManager } = this.#ctx;
+    return keyManager === undefined ? {} : { secrets: keyManager.secretSource(record.userId, { requestId }) };
   }
 
   async #save(build: Build, changes: InstanceChanges, expected: readonly TaskState[]): Promise<void> {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { ComputeConfig } from '../config.js';
 import type { InstanceStore, MigrationStore, Rescheduler, ServiceStore } from '../ports.js';
 import type { GlanceClient } from '../rest/glance.js';
+import type { KeyManagerClient } from '../rest/key-manager.js';
 import type { NeutronClient } from '../rest/neutron.js';
 import type { PlacementClient } from '../rest/placement.js';
 import type { Clock } from '../util/clock.js';
@@ -18,6 +19,7 @@ export interface ComputePorts {
   readonly images: GlanceClient;
   readonly network: NeutronClient;
   readonly placement: PlacementClient;
+  readonly keyManager?: KeyManagerClient;
   readonly rescheduler: Rescheduler;
   readonly clock: Clock;
   readonly log: Logger;

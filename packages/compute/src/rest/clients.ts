@@ -1,4 +1,5 @@
 import { createGlanceClient, type GlanceClient } from './glance.js';
+import { createKeyManagerClient, type KeyManagerClient } from './key-manager.js';
 import { createNeutronClient, type NeutronClient } from './neutron.js';
 import { createPlacementClient, type PlacementClient } from './placement.js';
 import type { RestClientOptions } from './rest-client.js';
@@ -8,12 +9,15 @@ export interface ServiceEndpoints {
   readonly image: string;
   readonly network: string;
   readonly placement: string;
+  /** Without one instances with shielding data are refused. */
+  readonly keyManager?: string;
 }
 
 export interface ServiceClients {
   readonly images: GlanceClient;
   readonly network: NeutronClient;
   readonly placement: PlacementClient;
+  readonly keyManager?: KeyManagerClient;
   close(): Promise<void>;
 }
 
@@ -25,12 +29,17 @@ export function createServiceClients(
   const images = createGlanceClient({ ...common, baseUrl: endpoints.image });
   const network = createNeutronClient({ ...common, baseUrl: endpoints.network });
   const placement = createPlacementClient({ ...common, baseUrl: endpoints.placement });
+  const keyManager =
+    endpoints.keyManager === undefined
+      ? undefined
+      : createKeyManagerClient({ ...common, baseUrl: endpoints.keyManager });
   return {
+    ...(keyManager === undefined ? {} : { keyManager }),
     images,
     network,
     placement,
     async close() {
-      await Promise.all([images.close(), network.close(), placement.close()]);
+      await Promise.all([images.close(), network.close(), placement.close(), keyManager?.close()]);
     },
   };
 }

@@ -13,6 +13,8 @@ export interface PlanHostFacts {
   /** A node of a failover cluster. */
   readonly clustered: boolean;
   readonly switches: readonly PlanSwitch[];
+  /** Whether it is a guarded host; undefined when it was not asked. */
+  readonly guarded?: boolean;
 }
 
 export interface PlanSwitch {

@@ -47,3 +47,5 @@ export const FIRST_WITH_DISK_LIMITS = [6, 3, 0] as const;
 export const FIRST_WITH_NESTED = [10, 0, 0] as const;
 /** 2012 R2, the first with generation 2. */
 export const FIRST_WITH_GENERATION_2 = [6, 3, 0] as const;
+/** 2016, the first that trusts others' boot loaders than Microsoft's own. */
+export const FIRST_WITH_LINUX_SECURE_BOOT = [10, 0, 0] as const;

@@ -221,20 +221,6 @@ describe('refusals that need only metadata', () => {
       'InvalidImageFormat',
       /bare/,
     ],
-    [
-      'Secure Boot by the image',
-      withImage({ os_secure_boot: 'required' }),
-      'InstanceUnacceptable',
-      /Secure Boot/,
-    ],
-    [
-      'Secure Boot by the flavor',
-      withExtraSpecs({ 'os:secure_boot': 'required' }),
-      'InstanceUnacceptable',
-      /Secure Boot/,
-    ],
-    ['vTPM', withImage({ os_vtpm: 'required' }), 'InstanceUnacceptable', /TPM/],
-    ['shielding', withImage({ os_shielded_vm: 'required' }), 'InstanceUnacceptable', /shielding/],
     ['RemoteFX', withExtraSpecs({ 'os:resolution': '1024x768' }), 'InstanceUnacceptable', /RemoteFX/],
     [
       'accelerators',

@@ -8,7 +8,9 @@ import type { DiskPlan, RootFormat } from './disks.js';
 import { chooseGeneration, versionText } from './generation.js';
 import { compareVersions, MAXIMUM_NAME_LENGTH, OLDEST_HOST } from './limits.js';
 import { planNics } from './network.js';
-import { serialPorts } from './serial.js';
+import { planSecurity } from './security.js';
+import type { ProvisioningPlan } from './security.js';
+import { NO_SERIAL_PORTS, serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
 import { bootDeviceOfDrive, deepFreeze } from './vm-spec.js';
@@ -19,6 +21,8 @@ export interface EarlyPlan {
   readonly generation: Generation;
   readonly rootFormat: RootFormat;
   readonly vm: Omit<VmSpec, 'drives' | 'firmware'>;
+  /** Of a machine with a virtual TPM. */
+  readonly provisioning?: ProvisioningPlan;
 }
 
 export interface SpawnPlan extends Omit<DiskPlan, 'drives'> {
@@ -41,20 +45,23 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
   refuseUnservedRequests(input);
   const processors = planProcessors(input, generation);
   planDiskLimit(input);
+  const { security, provisioning } = planSecurity(input, generation);
   return deepFreeze({
     generation,
     rootFormat,
+    ...(provisioning === undefined ? {} : { provisioning }),
     vm: {
       name: instance.name,
       instanceUuid: instance.uuid,
       generation,
       directory: joinHostPath(config.instancesPath, instance.name),
-      security: { secureBoot: false, vtpm: false, shielded: false },
+      security,
       processors,
       memory: planMemory(input, generation, processors),
       controllers: controllersOf(generation),
       nics: planNics(input.vifs, host, config, processors.nestedVirtualization),
-      serialPorts: serialPorts(input.image, instance.uuid),
+      // What a secured guest says is nobody's on the host.
+      serialPorts: security.vtpm ? NO_SERIAL_PORTS : serialPorts(input.image, instance.uuid),
       pciDevices: [],
       video: 'synthetic',
       automaticStart: 'none',

@@ -4,6 +4,12 @@ import type { SerialPortSpec } from './vm-spec.js';
 
 const PIPE_PREFIX = '\\\\.\\pipe\\';
 
+/** Nothing is connected. */
+export const NO_SERIAL_PORTS: readonly [SerialPortSpec, SerialPortSpec] = [
+  { number: 1, pipe: null },
+  { number: 2, pipe: null },
+];
+
 /** Names of an instance's pipes after `\\.\pipe\`; the log is read from the first that is there. */
 export function consolePipeNames(instanceUuid: string): readonly [readOnly: string, readWrite: string] {
   return [`${instanceUuid}_ro`, `${instanceUuid}_rw`];

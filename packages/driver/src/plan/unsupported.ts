@@ -21,32 +21,6 @@ const asksNothing = (...values: readonly string[]) => {
  * hypervisors (hw_disk_bus=virtio and the like) is not here: Nova's own rule is to ignore it.
  */
 const RULES: readonly Rule[] = [
-  {
-    where: 'image property',
-    name: /^os_secure_boot$/,
-    harmless: asksNothing('disabled', 'optional'),
-    feature: 'Secure Boot',
-  },
-  {
-    where: 'flavor extra spec',
-    name: /^os:secure_boot$/,
-    harmless: asksNothing('disabled', 'optional'),
-    feature: 'Secure Boot',
-  },
-  {
-    where: 'image property',
-    name: /^os_vtpm$/,
-    harmless: (value) => value !== 'required',
-    feature: 'a virtual TPM',
-  },
-  {
-    where: 'image property',
-    name: /^os_shielded_vm$/,
-    harmless: (value) => value !== 'required',
-    feature: 'shielding',
-  },
-  { where: 'image property', name: /^hw_tpm_(version|model)$/, feature: 'a virtual TPM' },
-  { where: 'flavor extra spec', name: /^hw:tpm_(version|model)$/, feature: 'a virtual TPM' },
   { where: 'image property', name: /^hw_mem_page_size$/, feature: 'memory page sizes' },
   { where: 'flavor extra spec', name: /^hw:mem_page_size$/, feature: 'memory page sizes' },
   {

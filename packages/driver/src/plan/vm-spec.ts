@@ -44,8 +44,12 @@ export type FirmwareSpec =
   | { readonly kind: 'bios'; readonly bootOrder: readonly BiosBootDevice[] }
   | { readonly kind: 'uefi'; readonly bootOrder: readonly BootDevice[] };
 
+/** Whose keys the firmware trusts, by Hyper-V's names; `unknown` is only ever seen on hosts. */
+export type SecureBootTemplate = 'MicrosoftWindows' | 'MicrosoftUEFICertificateAuthority' | 'unknown';
+
 export interface SecuritySpec {
-  readonly secureBoot: boolean;
+  /** Generation 2 only. */
+  readonly secureBoot: false | SecureBootTemplate;
   readonly vtpm: boolean;
   readonly shielded: boolean;
 }

@@ -81,6 +81,7 @@ function settingsOf(row: CimInstance, rows: SettingsRows): ObservedSettings {
     generation: sameText(text(row, 'VirtualSystemSubType'), SUB_TYPE_GENERATION[2]) ? 2 : 1,
     dataRoot: text(row, 'ConfigurationDataRoot'),
     secureBoot: flag(row, 'SecureBootEnabled'),
+    secureBootTemplateId: text(row, 'SecureBootTemplateId').replaceAll(/[{}]/g, '').toUpperCase(),
     numa: flag(row, 'VirtualNumaEnabled'),
     startAction: numeric(row, 'AutomaticStartupAction'),
     shutdownAction: numeric(row, 'AutomaticShutdownAction'),

@@ -26,6 +26,8 @@ export interface ObservedSettings {
   readonly dataRoot: string;
   readonly secureBoot: boolean;
   /** VirtualNumaEnabled; how the nodes are made up stands with memory and processor. */
+  /** GUID without braces, upper case; '' where the host has but one template. */
+  readonly secureBootTemplateId: string;
   readonly numa: boolean;
   readonly startAction: number;
   readonly shutdownAction: number;

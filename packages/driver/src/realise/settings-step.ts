@@ -1,9 +1,12 @@
+import { SECURE_BOOT_TEMPLATE_ID } from '@nova-hyperv/hyperv';
 import type { SystemSettings } from '@nova-hyperv/hyperv';
 import type { VmSpec } from '../plan/vm-spec.js';
 import { bootSources } from './boot-sources.js';
 import type { ObservedMachine, ObservedSettings } from './observed.js';
 import type { Step } from './step.js';
-import { biosValue, shutdownValue, START_ACTION_NONE } from './values.js';
+import { biosValue, shutdownValue, START_ACTION_NONE, templateOf } from './values.js';
+
+type SetWhere = (differs: boolean, change: SystemSettings, field: Partial<ObservedSettings>) => void;
 
 /** Only what differs is sent: hosts refuse values of properties that they keep to themselves. */
 export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: string): Step | undefined {
@@ -11,7 +14,7 @@ export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: strin
   if (has === undefined) return undefined;
   let changes: SystemSettings = {};
   let after: ObservedSettings = has;
-  const set = (differs: boolean, change: SystemSettings, field: Partial<ObservedSettings>) => {
+  const set: SetWhere = (differs, change, field) => {
     if (!differs) return;
     changes = { ...changes, ...change };
     after = { ...after, ...field };
@@ -30,8 +33,7 @@ export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: strin
   const numa = spec.processors.numa !== null;
   set(has.numa !== numa, { VirtualNumaEnabled: numa }, { numa });
   if (spec.firmware.kind === 'uefi') {
-    const { secureBoot } = spec.security;
-    set(has.secureBoot !== secureBoot, { SecureBootEnabled: secureBoot }, { secureBoot });
+    secureBootChange(spec.security.secureBoot, has, set);
     const order = bootSources(spec.firmware.bootOrder, machine, has, host);
     if (order !== undefined) set(true, { BootSourceOrder: order }, { bootSourceOrder: order });
   } else {
@@ -41,4 +43,17 @@ export function settingsStep(spec: VmSpec, machine: ObservedMachine, host: strin
   return Object.keys(changes).length === 0
     ? undefined
     : { kind: 'settings', changes, after: { ...machine, settings: after } };
+}
+
+/** The template is named only where it differs: hosts before 10.0 do not know the property. */
+function secureBootChange(
+  wanted: VmSpec['security']['secureBoot'],
+  has: ObservedSettings,
+  set: SetWhere,
+): void {
+  const secureBoot = wanted !== false;
+  set(has.secureBoot !== secureBoot, { SecureBootEnabled: secureBoot }, { secureBoot });
+  if (wanted === false || wanted === 'unknown' || templateOf(has.secureBootTemplateId) === wanted) return;
+  const id = SECURE_BOOT_TEMPLATE_ID[wanted];
+  set(true, { SecureBootTemplateId: id }, { secureBootTemplateId: id });
 }

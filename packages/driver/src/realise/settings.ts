@@ -17,7 +17,7 @@ import { biosValue, shutdownValue, START_ACTION_NONE } from './values.js';
  * hosts, instead of a changed copy of the host's default object, which costs a query for each kind.
  */
 
-/** What DefineSystem gets. SecureBootEnabled false must be said: the host's own default is true. */
+/** What DefineSystem gets. SecureBootEnabled false must be said: the host's own default is true, and it is switched on only when all else is done. */
 export function definition(spec: VmSpec): SystemSettings {
   const { directory, firmware } = spec;
   return {
@@ -33,7 +33,7 @@ export function definition(spec: VmSpec): SystemSettings {
     AutomaticShutdownAction: shutdownValue(spec.automaticShutdown),
     VirtualNumaEnabled: spec.processors.numa !== null,
     ChassisAssetTag: spec.chassisAssetTag,
-    ...(spec.generation === 2 ? { SecureBootEnabled: spec.security.secureBoot } : {}),
+    ...(spec.generation === 2 ? { SecureBootEnabled: false } : {}),
     ...(firmware.kind === 'bios' ? { BootOrder: firmware.bootOrder.map((device) => biosValue(device)) } : {}),
   };
 }

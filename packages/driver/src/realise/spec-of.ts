@@ -7,7 +7,7 @@ import type {
   SerialPortSpec,
   VmSpec,
 } from '../plan/vm-spec.js';
-import { BIOS_DEVICES, SHUTDOWN_ACTIONS } from './values.js';
+import { BIOS_DEVICES, SHUTDOWN_ACTIONS, templateOf } from './values.js';
 import { keyOf } from './observe.js';
 import { instanceIdOf } from './observed.js';
 import type { ObservedMachine } from './observed.js';
@@ -29,7 +29,7 @@ export function specOf(
     directory: settings?.dataRoot ?? '',
     firmware: firmwareOf(machine),
     security: {
-      secureBoot: settings?.secureBoot ?? false,
+      secureBoot: settings?.secureBoot === true && templateOf(settings.secureBootTemplateId),
       vtpm: settings?.vtpm ?? false,
       shielded: settings?.shielded ?? false,
     },

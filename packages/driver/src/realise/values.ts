@@ -1,4 +1,5 @@
-import type { BiosBootDevice, VmSpec } from '../plan/vm-spec.js';
+import { SECURE_BOOT_TEMPLATE_ID } from '@nova-hyperv/hyperv';
+import type { BiosBootDevice, SecureBootTemplate, VmSpec } from '../plan/vm-spec.js';
 
 /** Msvm_VirtualSystemSettingData.BootOrder */
 export const BIOS_DEVICES: readonly (readonly [BiosBootDevice, number])[] = [
@@ -17,6 +18,14 @@ export const SHUTDOWN_ACTIONS: readonly (readonly [VmSpec['automaticShutdown'], 
 
 /** Msvm_VirtualSystemSettingData.AutomaticStartupAction: Nova starts machines, the host does not. */
 export const START_ACTION_NONE = 2;
+
+/** The template of a SecureBootTemplateId; hosts before 10.0 have only Windows' and no such property. */
+export function templateOf(id: string): SecureBootTemplate {
+  if (id === '' || id === SECURE_BOOT_TEMPLATE_ID.MicrosoftWindows) return 'MicrosoftWindows';
+  return id === SECURE_BOOT_TEMPLATE_ID.MicrosoftUEFICertificateAuthority
+    ? 'MicrosoftUEFICertificateAuthority'
+    : 'unknown';
+}
 
 export function biosValue(device: BiosBootDevice): number {
   return BIOS_DEVICES.find(([name]) => name === device)?.[1] ?? 0;

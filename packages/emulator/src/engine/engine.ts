@@ -82,6 +82,8 @@ export interface MachineConfig {
   /** Numbers of SCSI controllers present, e.g. [0]. */
   readonly scsiControllers: readonly number[];
   readonly nics: readonly NicConfig[];
+  /** A TPM 2.0. Its state lives as long as the machine. */
+  readonly tpm?: boolean;
   /** Index 0 is COM1. `pipe` is the pipe's name after `\\.\pipe\`; undefined = nothing connected. */
   readonly serialPorts: readonly SerialPortConfig[];
 }

@@ -11,6 +11,7 @@ import { STATE, resourcesOf, settingsId, withResource } from './model.js';
 import type { Machine } from './model.js';
 import { modifyResource } from './modify.js';
 import type { RuleHost } from './rules.js';
+import { newSecuritySettings } from '../security/security-settings.js';
 import { checkedSettings, definitionChanges } from './system-settings.js';
 import { errorCode } from '../system-error.js';
 
@@ -173,6 +174,7 @@ function standardResources(machine: Machine, generation: 1 | 2, host: RuleHost):
     single('mouse'),
     ...[0, 1].map((port) => single('serial-port', { ElementName: `COM ${port + 1}` }, `\\${port}`)),
   ];
+  if (host.release.isTen) made.push(newSecuritySettings(machine.id));
   if (generation === 2) return made;
   return [
     ...made,

@@ -6,6 +6,7 @@ import { HV, HyperVError } from '../errors.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { parseObjectPath } from '../store/object-path.js';
 import { virtualNodes } from '../numa/virtual-nodes.js';
+import { hasTpm, isShielded } from '../security/security-settings.js';
 import { isKind } from './kinds.js';
 import { pipeOf } from './modify.js';
 import {
@@ -47,10 +48,14 @@ export function machineConfig(machine: Machine, host: RuleHost): MachineConfig {
       .filter((resource) => isKind(resource, 'scsi-controller'))
       .map((_, number) => number),
     nics: nicsOf(machine, host),
-    serialPorts: ports.map((port) => {
-      const pipe = pipeOf(port);
-      return pipe === undefined ? {} : { pipe };
-    }),
+    ...(hasTpm(machine) ? { tpm: true } : {}),
+    // A shielded guest has none: nobody on the host hears or types anything there.
+    serialPorts: isShielded(machine)
+      ? []
+      : ports.map((port) => {
+          const pipe = pipeOf(port);
+          return pipe === undefined ? {} : { pipe };
+        }),
   };
 }
 

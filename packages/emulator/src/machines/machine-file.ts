@@ -19,6 +19,8 @@ interface MachineFile {
   readonly wasRunning: boolean;
   /** Absent in files of before there were NUMA nodes. */
   readonly placement?: Placement | null;
+  readonly keyProtector?: string;
+  readonly securityPolicy?: string;
 }
 
 export function saveMachine(files: StateFiles, machine: Machine): void {
@@ -31,8 +33,20 @@ export function saveMachine(files: StateFiles, machine: Machine): void {
     lastConfigurationChange: machine.lastConfigurationChange,
     wasRunning: machine.wasRunning,
     placement: machine.placement,
+    ...securityOf(machine),
   };
   files.write(machine.id, content);
+}
+
+/** Only what is there: absent means that none was set. */
+function securityOf({
+  keyProtector,
+  securityPolicy,
+}: Pick<Machine, 'keyProtector' | 'securityPolicy'>): Pick<Machine, 'keyProtector' | 'securityPolicy'> {
+  return {
+    ...(keyProtector === undefined ? {} : { keyProtector }),
+    ...(securityPolicy === undefined ? {} : { securityPolicy }),
+  };
 }
 
 /** All machines of the folder, off; what still runs is told by the engine. Throws EMULATOR_STATE for a damaged file. */
@@ -68,6 +82,7 @@ function machineFrom(files: StateFiles, name: string, schema: Schema): Machine {
       startedAt: null,
       wasRunning: content.wasRunning,
       placement: content.placement ?? null,
+      ...securityOf(content),
     };
   } catch (error) {
     return fail(error instanceof Error ? error.message : 'its settings cannot be read', error);
@@ -86,8 +101,14 @@ function isMachineFile(content: unknown): content is MachineFile {
     (file.lastStateChange === null || typeof file.lastStateChange === 'string') &&
     typeof file.lastConfigurationChange === 'string' &&
     typeof file.wasRunning === 'boolean' &&
-    (file.placement === undefined || file.placement === null || isPlacement(file.placement))
+    (file.placement === undefined || file.placement === null || isPlacement(file.placement)) &&
+    isOptionalText(file.keyProtector) &&
+    isOptionalText(file.securityPolicy)
   );
+}
+
+function isOptionalText(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }
 
 function isInstanceLike(value: unknown): value is CimInstance {

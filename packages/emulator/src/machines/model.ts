@@ -33,6 +33,9 @@ export interface Machine {
   readonly lastConfigurationChange: string;
   /** When its processors began to run; null while it is off. */
   readonly startedAt: string | null;
+  /** Base64; absent = none was set. */
+  readonly keyProtector?: string;
+  readonly securityPolicy?: string;
   /** Set while it runs; tells the next process that a restart of the host took the guest down. */
   readonly wasRunning: boolean;
   /** Where its memory lies on the host's NUMA nodes; null while it is off. */

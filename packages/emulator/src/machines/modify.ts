@@ -7,6 +7,7 @@ import type { KindName } from './kinds.js';
 import { STATE, changed, generationOf, idOf, parentOf, resourceById, withResource } from './model.js';
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
+import { isShielded } from '../security/security-settings.js';
 import { checkStorage } from './storage-rules.js';
 
 export interface Modified {
@@ -273,6 +274,11 @@ function modifySerialPort(machine: Machine, before: CimInstance, changes: Change
       String.raw`A serial port is connected to one pipe: \\.\pipe\NAME.`,
     );
   }
+  if (isShielded(machine) && paths.some((path) => path !== ''))
+    throw new HyperVError(
+      HV.invalidParameter,
+      'The serial ports of a shielded virtual machine cannot be used.',
+    );
   return { ...changes, Connection: paths.length === 0 ? [''] : paths };
 }
 

@@ -2,6 +2,7 @@ import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
 import type { Engine, MachineConfig } from '../engine/engine.js';
 import type { Placement } from '../numa/placement.js';
+import { checkKeyProtector } from '../security/security-settings.js';
 import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
 import { recoveredParents } from './disk-chain.js';
@@ -161,6 +162,7 @@ export class MachineRegistry {
     const machine = assignedMacs(before, this.#machines.values());
     this.#publish({ ...machine, enabledState: STATE.starting, requestedState: STATE.running });
     try {
+      checkKeyProtector(machine, this.#host);
       const { config, placement } = await this.#claim(machineConfig(machine, this.#host));
       // Written first, so that a process killed here finds the guest again.
       saveMachine(this.#files, { ...machine, wasRunning: true, placement });

@@ -15,6 +15,10 @@ export interface RuleHost {
   readonly memoryMb: number;
   readonly numa: NumaTopology;
   readonly cluster: string | undefined;
+  /** The host guardian client is configured and the host was attested. */
+  readonly guarded: boolean;
+  /** Those whose key protectors this host can unwrap. */
+  readonly guardians: readonly string[];
   /** Call shapes that are refused. */
   readonly refuse: ReadonlySet<string>;
   /** A new GUID, upper case. */

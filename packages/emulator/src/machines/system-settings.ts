@@ -1,6 +1,7 @@
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { intervalOfMs, isTrue, listOf, numberOf, sameText, sameValue, textOf, textsOf } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
+import { isShielded } from '../security/security-settings.js';
 import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { orderedBootSources } from './boot.js';
 import { STATE, changed, generationOf } from './model.js';
@@ -96,6 +97,11 @@ export function modifySystemSettings(machine: Machine, wanted: CimInstance, host
     }
     changes[name] = value;
   }
+  if (isShielded(machine) && changes['SecureBootEnabled'] === false)
+    throw new HyperVError(
+      HV.invalidParameter,
+      'Secure Boot cannot be disabled for a shielded virtual machine.',
+    );
   return { ...machine, settings: checkedSettings(machine, changes, host) };
 }
 

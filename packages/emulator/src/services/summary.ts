@@ -3,6 +3,7 @@ import { V2, numberOf, textOf, textsOf, v2 } from '../cim.js';
 import { kindOf } from '../machines/kinds.js';
 import { STATE, nameOf, resourcesOf, settingsId } from '../machines/model.js';
 import type { Machine } from '../machines/model.js';
+import { isShielded } from '../security/security-settings.js';
 import type { MethodCall } from '../methods.js';
 import { known } from '../machines/build.js';
 import { refuseShape } from './context.js';
@@ -24,7 +25,7 @@ const FIELDS: Readonly<
   8: () => ({ AllocatedGPU: '' }),
   9: (machine, context) => ({ VirtualSwitchNames: switchNames(machine, context) }),
   10: (machine) => ({ Version: textOf(machine.settings.properties['Version']) }),
-  11: () => ({ Shielded: false }),
+  11: (machine) => ({ Shielded: isShielded(machine) }),
   100: (machine) => ({ EnabledState: machine.enabledState }),
   101: () => ({ ProcessorLoad: 0 }),
   102: () => ({ ProcessorLoadHistory: [] }),

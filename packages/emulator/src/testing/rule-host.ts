@@ -20,6 +20,7 @@ import type { WindowsRelease } from '../options.js';
 import { DrivePaths } from '../paths.js';
 import { releaseSchema } from '../release-schema.js';
 import { RELEASES } from '../releases.js';
+import { FABRIC_GUARDIAN } from '../security/shielding-data.js';
 
 export const SWITCH_ID = 'AAAAAAAA-0000-4000-8000-000000000001';
 
@@ -39,6 +40,8 @@ export function ruleHost(release: WindowsRelease = '2022', refuse: readonly stri
     memoryMb: 65_536,
     numa: evenTopology({ nodes: 1, processors: 16, memoryMb: 65_536, spanning: true }),
     cluster: undefined,
+    guarded: true,
+    guardians: [FABRIC_GUARDIAN],
     refuse: new Set(refuse),
     newGuid,
     findSwitch: (reference) => {

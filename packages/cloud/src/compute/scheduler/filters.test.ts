@@ -239,6 +239,10 @@ describe('resources', () => {
       requiredTraits: ['COMPUTE_SECURITY_TPM_2_0'],
       forbiddenTraits: ['CUSTOM_SLOW'],
     });
+    const secure = candidateQuery({ ...flavor, extraSpecs: { 'os:secure_boot': 'required' } }, {});
+    expect(secure.requiredTraits).toEqual(['COMPUTE_SECURITY_UEFI_SECURE_BOOT']);
+    expect(candidateQuery(flavor, { os_secure_boot: 'required' })).toMatchObject(secure);
+    expect(candidateQuery(flavor, { os_secure_boot: 'optional' }).requiredTraits).toEqual([]);
     expect(() => checkTraits({ 'trait:CUSTOM_A': 'required' }, { 'trait:CUSTOM_A': 'forbidden' })).toThrow(
       /at once/,
     );

@@ -1,5 +1,6 @@
 import type { Flavor } from '@nova-hyperv/driver';
 import { badRequest } from '../../kernel/errors.js';
+import { requiresSecureBoot, SECURE_BOOT_TRAIT } from './secure-boot.js';
 import type { CandidateQuery, Resources } from '../ports.js';
 
 type Properties = Readonly<Record<string, string>>;
@@ -33,7 +34,11 @@ function allTraits(
   const both = (wanted: 'required' | 'forbidden'): readonly string[] => [
     ...new Set([...traits(extraSpecs, wanted), ...traits(image, wanted)]),
   ];
-  return { requiredTraits: both('required'), forbiddenTraits: both('forbidden') };
+  const implied = requiresSecureBoot(extraSpecs, image) ? [SECURE_BOOT_TRAIT] : [];
+  return {
+    requiredTraits: [...new Set([...both('required'), ...implied])],
+    forbiddenTraits: both('forbidden'),
+  };
 }
 
 /** Throws 400 for traits that cannot be asked for: unknown words, or required and forbidden at once. */

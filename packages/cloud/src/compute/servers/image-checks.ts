@@ -3,6 +3,7 @@ import { badRequest, forbidden } from '../../kernel/errors.js';
 import type { RequestContext } from '../../kernel/service.js';
 import type { ImageView } from '../ports.js';
 import { canonicalImage } from '../scheduler/image-properties.js';
+import { checkSecureBoot } from '../scheduler/secure-boot.js';
 import { parseVersionPredicate } from '../scheduler/version-predicate.js';
 import type { FlavorRecord } from '../store/flavors.js';
 
@@ -25,6 +26,7 @@ export function checkImage(image: ImageView, flavor: FlavorRecord, context: Requ
     checkSize(image, flavor);
   }
   checkProperties(image);
+  checkSecureBoot(flavor.name, flavor.extraSpecs, image.id, image.properties);
 }
 
 function checkSize(image: ImageView, flavor: FlavorRecord): void {

@@ -80,6 +80,7 @@ function machineOf(context: EngineContext, machineId: string, record: RunRecord)
     },
   );
   machine.phase = record.phase;
+  machine.tpm = record.tpm;
   return machine;
 }
 
@@ -142,7 +143,7 @@ async function readSequences(machine: Machine): Promise<void> {
 
 /** QEMU processes of this host that no record names: this process' predecessor was killed before it wrote one. */
 async function endOrphans(context: EngineContext, adopted: readonly Adopted[]): Promise<void> {
-  const kept = new Set(adopted.map(({ machine }) => machine.process?.pid));
+  const kept = new Set(adopted.flatMap(({ machine }) => [machine.process?.pid, machine.tpm?.pid]));
   for (const orphan of await findProcesses(`${context.runtimeFolder}/`)) {
     if (!kept.has(orphan.pid)) await endProcess(orphan, 0);
   }

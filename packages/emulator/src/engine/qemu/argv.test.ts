@@ -11,7 +11,7 @@ const FACTS: QemuFacts = {
   accelerator: 'tcg',
 };
 const PATHS = { runFolder: '/run/m', machineFolder: '/state/m' };
-const FIRMWARE = { code: '/fw/code.fd', variables: '/state/m/nvram.fd' };
+const FIRMWARE = { code: '/fw/code.fd', variables: '/state/m/nvram.fd', isProtected: false };
 
 function argv(config: MachineConfig, facts = FACTS): readonly string[] {
   const sectors = new Map(config.drives.map((each) => [each.id, { logical: 512, physical: 4096 }]));

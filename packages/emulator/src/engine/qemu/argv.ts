@@ -25,6 +25,7 @@ export interface MachinePaths {
 
 export const qmpSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'qmp');
 export const nbdSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'nbd');
+export const tpmSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'tpm');
 export const comSocket = (paths: MachinePaths, index: number): string =>
   path.join(paths.runFolder, `com${index + 1}`);
 export const comLog = (paths: MachinePaths, index: number): string =>
@@ -80,6 +81,7 @@ export function buildArgv(
     ...generation,
     ...identity(config),
     ...serialPorts(config, paths),
+    ...(config.tpm === true ? tpm(paths) : []),
     ...option(
       '-chardev',
       options({ socket: true, id: 'qmp', path: qmpSocket(paths), server: 'on', wait: 'off' }),
@@ -105,6 +107,7 @@ function checkHardware(config: MachineConfig): void {
       refuse(`SCSI controller ${drive.controller}`);
     if (!onIde && drive.slot > 63) refuse(`SCSI slot ${drive.slot}`);
   }
+  if (config.generation === 1 && config.tpm === true) refuse('TPM');
   if (config.generation === 2 && config.nics.some((nic) => nic.type === 'legacy'))
     refuse('legacy network adapters');
 }
@@ -151,7 +154,8 @@ function generation2(hardware: MachineHardware, facts: QemuFacts): string[] {
     throw new EngineError('UNSUPPORTED', 'A generation 2 machine needs UEFI firmware.');
   return [
     '-machine',
-    `${facts.machineTypes[2]},i8042=off,vmport=off,sata=off,pflash0=fw,pflash1=nv`,
+    `${facts.machineTypes[2]},${firmware.isProtected ? 'smm=on,' : ''}i8042=off,vmport=off,sata=off,pflash0=fw,pflash1=nv`,
+    ...(firmware.isProtected ? option('-global', 'driver=cfi.pflash01,property=secure,value=on') : []),
     ...option('-global', 'ICH9-LPC.disable_s3=1'),
     ...blockdev({ driver: 'file', 'node-name': 'fw', filename: firmware.code, 'read-only': true }),
     ...blockdev({ driver: 'file', 'node-name': 'nv', filename: firmware.variables }),
@@ -197,6 +201,15 @@ function serialPorts(config: MachineConfig, paths: MachinePaths): string[] {
     const log = { logfile: comLog(paths, index), logappend: 'on' };
     return [...option('-chardev', options({ ...socket, ...log })), ...option('-serial', `chardev:${id}`)];
   }).flat();
+}
+
+/** The command response buffer interface is the one that Hyper-V's TPM has. */
+function tpm(paths: MachinePaths): string[] {
+  return [
+    ...option('-chardev', options({ socket: true, id: 'tpm', path: tpmSocket(paths) })),
+    ...option('-tpmdev', 'emulator,id=tpm0,chardev=tpm'),
+    ...device({ driver: 'tpm-crb', tpmdev: 'tpm0' }),
+  ];
 }
 
 /** Only what is in the boot order is booted from. */

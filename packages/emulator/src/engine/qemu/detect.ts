@@ -13,7 +13,7 @@ const PINNED = { 1: 'pc-i440fx-7.2', 2: 'pc-q35-7.2' } as const;
 export interface UefiFirmware {
   /** Read-only code image. */
   readonly code: string;
-  /** Template of a machine's variables, without keys. */
+  /** Template of a machine's variables. */
   readonly variables: string;
 }
 
@@ -24,6 +24,15 @@ const FIRMWARE: readonly UefiFirmware[] = [
   { code: '/usr/share/edk2/x64/OVMF_CODE.4m.fd', variables: '/usr/share/edk2/x64/OVMF_VARS.4m.fd' },
 ];
 
+/** Builds that enforce Secure Boot, with Microsoft's keys in the variables' template: Debian and Ubuntu, Fedora. */
+const SECURE_FIRMWARE: readonly UefiFirmware[] = [
+  { code: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.ms.fd' },
+  {
+    code: '/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd',
+    variables: '/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd',
+  },
+];
+
 export interface QemuFacts {
   readonly binary: string;
   readonly version: string;
@@ -32,6 +41,10 @@ export interface QemuFacts {
   readonly accelerator: 'tcg' | 'kvm';
   /** undefined: none is installed, and no generation 2 machine can start. */
   readonly firmware?: UefiFirmware;
+  /** undefined: no machine with Secure Boot can start. */
+  readonly secureFirmware?: UefiFirmware;
+  /** undefined: no machine with a TPM can start. */
+  readonly swtpm?: string;
 }
 
 export interface QemuDetection {
@@ -66,7 +79,9 @@ export async function detectQemu(options: DetectOptions = {}): Promise<QemuDetec
     const types = { 1: pickMachineType(stdout, 1), 2: pickMachineType(stdout, 2) };
     if (types[1] === undefined || types[2] === undefined)
       return { message: `${binary} has no PC machines; ${INSTALL}.` };
-    const firmware = options.firmware ?? (await findFirmware());
+    const firmware = options.firmware ?? (await findFirmware(FIRMWARE));
+    const swtpm = await findInPath('swtpm');
+    const secureFirmware = await findFirmware(SECURE_FIRMWARE);
     const accelerator = await pickAccelerator(options.accel ?? 'auto');
     const facts = {
       binary,
@@ -74,6 +89,8 @@ export async function detectQemu(options: DetectOptions = {}): Promise<QemuDetec
       machineTypes: { 1: types[1], 2: types[2] },
       accelerator,
       ...(firmware === undefined ? {} : { firmware }),
+      ...(secureFirmware === undefined ? {} : { secureFirmware }),
+      ...(swtpm === undefined ? {} : { swtpm }),
     };
     const lacks =
       firmware === undefined ? `; UEFI firmware is missing, so only generation 1 runs; ${INSTALL}` : '';
@@ -127,8 +144,8 @@ export function pickMachineType(help: string, generation: 1 | 2): string | undef
     .at(-1);
 }
 
-async function findFirmware(): Promise<UefiFirmware | undefined> {
-  for (const candidate of FIRMWARE) {
+async function findFirmware(candidates: readonly UefiFirmware[]): Promise<UefiFirmware | undefined> {
+  for (const candidate of candidates) {
     const there = await Promise.all(
       [candidate.code, candidate.variables].map((file) => isAccessible(file, constants.R_OK)),
     );

@@ -10,6 +10,7 @@ import { prepareFirmware } from './firmware.js';
 import { Machine } from './machine.js';
 import { spawnDetached } from './process.js';
 import { queryStatus } from './qmp-queries.js';
+import { startTpm } from './tpm.js';
 
 /** QEMU is up in a second; under load, with the other guests at work, it takes longer. */
 const START_DEADLINE_MS = 120_000;
@@ -31,6 +32,10 @@ export async function launch(context: EngineContext, config: MachineConfig): Pro
   try {
     await machine.makeFolders();
     await machine.openDisks();
+    if (config.tpm === true) {
+      machine.tpm = await startTpm(context.facts.swtpm, machine.paths);
+      await machine.save();
+    }
     await spawn(machine);
     await machine.connectQmp(START_DEADLINE_MS);
     await machine.connectComPorts();

@@ -14,6 +14,7 @@ import { NicCable } from './nic-cable.js';
 import type { ProcessIdentity } from './process.js';
 import { endProcess, isAlive } from './process.js';
 import { QmpClient, QmpError } from './qmp.js';
+import { endTpm } from './tpm.js';
 
 const CONNECT_POLL_MS = 30;
 
@@ -26,6 +27,7 @@ export class Machine {
   phase: 'starting' | 'running' = 'starting';
   config: MachineConfig;
   process: ProcessIdentity | undefined;
+  tpm: ProcessIdentity | undefined;
   /** PCI sockets of network adapters by their ids. */
   nicSockets: Readonly<Record<string, number>>;
   /** Number of the node that a drive's content is in now, by drive key; absent = 0. */
@@ -89,7 +91,7 @@ export class Machine {
 
   /** Writes down what the next process must know. */
   async save(): Promise<void> {
-    const { id, phase, startedAt, config, nicSockets, process } = this;
+    const { id, phase, startedAt, config, nicSockets, process, tpm } = this;
     await this.context.records.write(id, {
       phase,
       runFolder: this.paths.runFolder,
@@ -97,6 +99,7 @@ export class Machine {
       config,
       nicSockets,
       ...(process === undefined ? {} : { process }),
+      ...(tpm === undefined ? {} : { tpm }),
     });
   }
 
@@ -180,6 +183,7 @@ export class Machine {
   async end(): Promise<void> {
     try {
       if (this.process !== undefined) await endProcess(this.process);
+      if (this.tpm !== undefined) await endTpm(this.tpm);
     } finally {
       await this.release();
     }

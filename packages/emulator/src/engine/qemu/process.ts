@@ -103,7 +103,7 @@ export async function findProcesses(marker: string): Promise<readonly ProcessIde
     const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     // The first argument is the program: a shell or an editor that merely names the folder is left alone.
     const [program = '', ...rest] = argv.split('\0');
-    if (!/qemu|nice/.test(program) || !rest.some((argument) => argument.includes(marker))) continue;
+    if (!/qemu|nice|swtpm/.test(program) || !rest.some((argument) => argument.includes(marker))) continue;
     const identity = await identify(pid);
     if (identity !== undefined) found.push(identity);
   }

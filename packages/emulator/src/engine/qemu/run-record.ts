@@ -14,6 +14,8 @@ export interface RunRecord {
   readonly phase: 'starting' | 'running';
   readonly runFolder: string;
   readonly process?: ProcessIdentity;
+  /** Of its TPM. */
+  readonly tpm?: ProcessIdentity;
   /** ISO 8601. */
   readonly startedAt: string;
   /** As it is now, what was hot-plugged included. */
