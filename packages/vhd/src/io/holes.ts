@@ -44,13 +44,19 @@ export async function dataRanges(fd: number): Promise<readonly DataRange[] | und
 
 function ask(fd: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = spawn('perl', ['-e', ASK], { stdio: [fd, 'pipe', 'ignore'], timeout: DEADLINE_MS });
+    const child = spawn('perl', ['-e', ASK], { stdio: [fd, 'pipe', 'ignore'] });
+    // spawn's own time limit runs on, and keeps the process, when there is no perl.
+    const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+    const finish = (told: string | undefined): void => {
+      clearTimeout(deadline);
+      resolve(told);
+    };
     let answer = '';
     child.stdout?.setEncoding('latin1').on('data', (text: string) => {
       answer += text;
     });
-    child.on('error', () => resolve(undefined));
-    child.on('close', (code) => resolve(code === 0 ? answer : undefined));
+    child.on('error', () => finish(undefined));
+    child.on('close', (code) => finish(code === 0 ? answer : undefined));
   });
 }
 
