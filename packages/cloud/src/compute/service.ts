@@ -25,6 +25,7 @@ import { registerServerLists } from './servers/list.js';
 import { registerServerMetadata } from './servers/metadata.js';
 import { registerServerNetworks } from './servers/network-routes.js';
 import { registerSecurityGroups } from './servers/security-groups.js';
+import { registerServerTopology } from './servers/topology.js';
 import { registerServerUpdate } from './servers/update.js';
 import { registerExternalEvents } from './servers/external-events.js';
 import { registerServices } from './services/routes.js';
@@ -59,6 +60,7 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
   registerServerActions(route, nova, conductor);
   registerServerMetadata(route, nova);
   registerServerNetworks(route, nova);
+  registerServerTopology(route, nova);
   registerSecurityGroups(route, nova);
   registerInstanceActions(route, nova);
   registerExternalEvents(route, nova);

@@ -139,7 +139,14 @@ describe('creating', () => {
     const refused = await bootWith({ 'hw:numa_nodes': '3' });
     expect([refused.status, refused.text]).toEqual([400, expect.stringMatching(/evenly distributed/)]);
     expect(await names('')).toEqual([]);
-    expect((await bootWith({ 'hw:numa_nodes': '1' })).status).toBe(202);
+    const { server } = (await bootWith({ 'hw:numa_nodes': '1' })).json<{ server: Shown }>();
+    const topology = `/servers/${server.id}/topology`;
+    expect((await bench.ask('GET', topology, { as: ALICE, version: '2.78' })).json()).toEqual({
+      nodes: [{ memory_mb: 512, siblings: [], vcpu_set: [0] }],
+      pagesize_kb: null,
+    });
+    expect((await bench.ask('GET', topology, { as: BOB, version: '2.78' })).status).toBe(404);
+    expect((await bench.ask('GET', topology, { as: ALICE, version: '2.77' })).status).toBe(404);
   });
 
   it('refuses a server group, since there are none', async () => {
