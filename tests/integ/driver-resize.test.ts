@@ -5,6 +5,7 @@ import { observe, specOf } from '@nova-hyperv/driver';
 import type { Flavor, MigrationRequest, VmSpec } from '@nova-hyperv/driver';
 import { STATE } from '@nova-hyperv/hyperv';
 import { inspect, openDisk } from '@nova-hyperv/vhd';
+import type { Disk } from '@nova-hyperv/vhd';
 import { WsmanFault, WsmanTransportError } from '@nova-hyperv/wsman';
 import type { WsmanClient } from '@nova-hyperv/wsman';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -162,14 +163,33 @@ function pickChanged({ processors, memory, drives, firmware }: VmSpec): Partial<
   return { processors, memory, drives, firmware };
 }
 
-async function write(name: string): Promise<void> {
+async function withDisk<T>(name: string, work: (disk: Disk) => Promise<T>): Promise<T> {
   const path = join(test.instances, instanceOf().name, name);
   const disk = await openDisk(path, {
     resolveParent: (locator) => join(test.instances, '_base', locator.split('\\').at(-1) ?? ''),
   });
-  await disk.write(Buffer.alloc(65_536, 7), 4 * MIB);
-  await disk.flush();
-  await disk.close();
+  try {
+    return await work(disk);
+  } finally {
+    await disk.close();
+  }
+}
+
+const SEVENS = Buffer.alloc(65_536, 7);
+
+function write(name: string): Promise<void> {
+  return withDisk(name, async (disk) => {
+    await disk.write(SEVENS, 4 * MIB);
+    await disk.flush();
+  });
+}
+
+function read(name: string): Promise<Buffer> {
+  return withDisk(name, async (disk) => {
+    const buffer = Buffer.alloc(SEVENS.length);
+    await disk.read(buffer, 4 * MIB);
+    return buffer;
+  });
 }
 
 type Failure = 'fault' | 'lost answer';
@@ -301,6 +321,28 @@ describe('a root disk that grows while its machine runs', () => {
     expect(await folders()).toEqual(['instance-00000001']);
   });
 
+  it('is made smaller again by a revert, with what was written meanwhile', async () => {
+    const images = await diskImage(test.folder, 'vhdx');
+    await partition(join(test.folder, 'image.vhdx'));
+    await test.driver.spawn(spawnRequest(images, { instance: instanceOf() }));
+    const before = await see();
+    const bytes = await sizeOf('root.vhdx');
+    const request = grown(instanceOf().flavor);
+    await resized(request);
+    expect(await sizeOf('root.vhdx')).toBeGreaterThan(bytes);
+    await test.host.power.request(await machineOf(), STATE.off);
+    await write('root.vhdx');
+    const back = { ...OFF_AT_ONCE, powerOn: true };
+    await test.driver.finishRevertMigration(request.instance, back);
+    await test.driver.finishRevertMigration(request.instance, back);
+    const after = await see();
+    expect([after.spec, after.state]).toEqual([before.spec, before.state]);
+    expect(await sizeOf('root.vhdx')).toBe(bytes);
+    await test.driver.powerOff(instanceOf(), OFF_AT_ONCE);
+    expect(await read('root.vhdx')).toEqual(SEVENS);
+    expect(await folders()).toEqual(['instance-00000001']);
+  });
+
   it.each<[string, 1 | 2, Partial<Flavor>, RegExp]>([
     ['on IDE', 1, { rootGb: 2 }, /generation 1: its root disk is on an IDE controller/],
     [
@@ -326,6 +368,19 @@ describe('a root disk that grows while its machine runs', () => {
     await expect(test.driver.migrateDiskAndPowerOff(request, OFF_AT_ONCE)).rejects.toThrow(/is not running/);
   });
 });
+
+/** An MBR with one partition of 10 MiB. */
+async function partition(path: string): Promise<void> {
+  const sector = Buffer.alloc(512);
+  sector[446 + 4] = 0x83;
+  sector.writeUInt32LE(2048, 446 + 8);
+  sector.writeUInt32LE(20_480, 446 + 12);
+  sector.writeUInt16LE(0xaa55, 510);
+  const disk = await openDisk(path, {});
+  await disk.write(sector, 0);
+  await disk.flush();
+  await disk.close();
+}
 
 describe('a host that does not grow a differencing disk in use', () => {
   it('gets it off, grown and on again, and is reverted to the byte', async () => {

@@ -134,6 +134,48 @@ describe('the openstack client', () => {
   }, 120_000);
 });
 
+describe('a resize', () => {
+  it('is waited for, confirmed and reverted by both clients, and stands in lists', async () => {
+    await openstack(
+      ...[
+        'server',
+        'create',
+        '--image',
+        'gen2',
+        '--flavor',
+        'm1.tiny',
+        '--network',
+        'private',
+        '--wait',
+        'vm',
+      ],
+    );
+    await openstack('server', 'resize', '--flavor', 'm1.small', '--wait', 'vm');
+    expect(await json('server', 'show', 'vm')).toMatchObject({ status: 'VERIFY_RESIZE' });
+    await openstack('server', 'resize', 'revert', 'vm');
+    const idle = () => Promise.all([...whole.managers.values()].map((manager) => manager.idle()));
+    await idle();
+    expect(await json('server', 'show', 'vm')).toMatchObject({
+      status: 'ACTIVE',
+      flavor: expect.stringContaining('m1.tiny'),
+    });
+    await nova('resize', '--poll', 'vm', 'm1.small');
+    await nova('resize-confirm', 'vm');
+    await idle();
+    expect(await json('server', 'show', 'vm')).toMatchObject({
+      status: 'ACTIVE',
+      flavor: expect.stringContaining('m1.small'),
+    });
+    const migrations = JSON.stringify(await json('server', 'migration', 'list'));
+    expect(migrations).toMatch(/confirmed.*reverted/);
+    const events = JSON.stringify(await json('server', 'event', 'list', 'vm'));
+    expect(events).toMatch(/confirmResize.*resize.*revertResize.*resize.*create/);
+    const refused = await whole.client.run('server', 'resize', '--flavor', 'm1.small', 'vm');
+    expect(refused.stderr).toContain('When resizing, instances must change flavor!');
+    await openstack('server', 'delete', '--wait', 'vm');
+  }, 180_000);
+});
+
 describe('novaclient', () => {
   it('boots, lists, shows and deletes', async () => {
     const networks = await json('network', 'list', '--name', 'private');
