@@ -136,20 +136,8 @@ describe('the openstack client', () => {
 
 describe('a resize', () => {
   it('is waited for, confirmed and reverted by both clients, and stands in lists', async () => {
-    await openstack(
-      ...[
-        'server',
-        'create',
-        '--image',
-        'gen2',
-        '--flavor',
-        'm1.tiny',
-        '--network',
-        'private',
-        '--wait',
-        'vm',
-      ],
-    );
+    const create = ['server', 'create', '--image', 'gen2', '--flavor', 'm1.tiny', '--network', 'private'];
+    await openstack(...create, '--wait', 'vm');
     await openstack('server', 'resize', '--flavor', 'm1.small', '--wait', 'vm');
     expect(await json('server', 'show', 'vm')).toMatchObject({ status: 'VERIFY_RESIZE' });
     await openstack('server', 'resize', 'revert', 'vm');
