@@ -39,6 +39,7 @@ export interface TestHost {
 export interface TestHostOptions {
   readonly release?: EmulatedHostOptions['release'];
   readonly refuse?: readonly string[];
+  readonly guarded?: boolean;
   readonly config?: Partial<DriverConfig>;
   /** The emulated host's hardware. */
   readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster'>;
@@ -59,6 +60,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     log,
     ...options.host,
     ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
+    guarded: options.guarded === true,
   });
   const opened: { host: HyperVHost; driver: VirtDriver }[] = [];
   const newClient = () =>
