@@ -63,6 +63,8 @@ class PowerStatesOnly implements NoneEngine {
   #saving: Promise<void> = Promise.resolve();
   readonly #machines = new Map<string, FakeMachine>();
   readonly #listeners: ((event: MachineStopped) => void)[] = [];
+  /** Guests that are shutting themselves down right now. */
+  readonly #endings = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: NoneEngineOptions, pipes: string) {
@@ -121,17 +123,22 @@ class PowerStatesOnly implements NoneEngine {
     return this.#with(machineId, async (machine) => {
       if (machine.state === 'paused') return;
       machine.shutdown ??= setTimeout(() => {
-        this.#locks
-          .run(machineId, async () => {
-            if (this.#machines.get(machineId) !== machine) return;
-            await this.#off(machineId);
-            for (const listener of this.#listeners) listener({ machineId, reason: 'guest' });
-          })
-          .catch((error: unknown) =>
-            this.#log.error({ err: error, machine: machineId }, 'shutting down failed'),
-          );
+        const ending = this.#guestEnds(machineId, machine).finally(() => this.#endings.delete(ending));
+        this.#endings.add(ending);
       }, SHUTDOWN_MS);
     });
+  }
+
+  async #guestEnds(machineId: string, machine: FakeMachine): Promise<void> {
+    try {
+      await this.#locks.run(machineId, async () => {
+        if (this.#machines.get(machineId) !== machine) return;
+        await this.#off(machineId);
+        for (const listener of this.#listeners) listener({ machineId, reason: 'guest' });
+      });
+    } catch (error) {
+      this.#log.error({ err: error, machine: machineId }, 'shutting down failed');
+    }
   }
 
   isRunning(machineId: string): boolean {
@@ -247,6 +254,8 @@ class PowerStatesOnly implements NoneEngine {
       if (guests === 'turn-off') await this.turnOff(id);
       else await this.#locks.run(id, () => this.#release(id));
     }
+    // A machine that was going off by itself still writes that down.
+    await Promise.all([...this.#endings, this.#saving]);
     await rm(this.pipes, { recursive: true, force: true });
     // Empty by now, unless it is the caller's own.
     await rmdir(path.dirname(this.pipes)).catch(() => undefined);
