@@ -120,7 +120,7 @@ describe('a resize', () => {
     await booted(3);
     expect(await size()).toEqual({ ...before, memory: expect.closeTo(before.memory, -1) as unknown });
     expect(await ask('rblk 0:0:0:0 60000')).toContain('HVG data before-the-resize');
-  });
+  }, 600_000);
 
   it('is confirmed by the nova client, shown by lists, and refused backwards', async () => {
     await nova.ok('resize', '--poll', 'vm', 'larger');
