@@ -3,6 +3,8 @@ export { createDriver } from './create-driver.js';
 export type { CreateDriverOptions } from './create-driver.js';
 export * from './errors.js';
 export type { DiskFile, ResizedBase, RootFormat } from './plan/disks.js';
+export { explainPlan } from './plan/explain.js';
+export type { Explanation, ExplainInput, Refusal } from './plan/explain.js';
 export type * from './plan/input.js';
 export { numaConstraints } from './plan/numa-constraints.js';
 export type { NumaCell } from './plan/numa-constraints.js';

@@ -9,30 +9,37 @@ import type { Generation, MemorySpec, ProcessorSpec } from './vm-spec.js';
 
 /** Limits of the generation and of the host's release, and the host's own processor count. */
 export function planProcessors(input: EarlyPlanInput, generation: Generation): ProcessorSpec {
-  const { flavor } = input.instance;
-  const { host } = input;
-  const limit = machineLimits(host.windowsVersion, generation).processors;
-  if (flavor.vcpus < 1 || flavor.vcpus > limit) {
-    throw new DriverError(
-      'InstanceUnacceptable',
-      `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; a generation ${generation} machine on Windows ${versionText(host)} has 1 to ${limit}.`,
-      { scope: 'host' },
-    );
-  }
-  if (flavor.vcpus > host.logicalProcessors) {
-    throw new DriverError(
-      'InstanceUnacceptable',
-      `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; host ${host.name} has ${host.logicalProcessors} logical processors, and Hyper-V starts no machine with more.`,
-      { scope: 'host' },
-    );
-  }
+  refuseMachinesProcessors(input, generation);
+  refuseHostsProcessors(input);
   return {
-    count: flavor.vcpus,
+    count: input.instance.flavor.vcpus,
     limitFeatures: input.config.limitCpuFeatures,
     nestedVirtualization: planNested(input),
     numa: planNuma(input),
     ...planProcessorLimits(input),
   };
+}
+
+/** What a machine of the generation may have on the host's release. */
+export function refuseMachinesProcessors({ instance, host }: EarlyPlanInput, generation: Generation): void {
+  const { flavor } = instance;
+  const limit = machineLimits(host.windowsVersion, generation).processors;
+  if (flavor.vcpus >= 1 && flavor.vcpus <= limit) return;
+  throw new DriverError(
+    'InstanceUnacceptable',
+    `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; a generation ${generation} machine on Windows ${versionText(host)} has 1 to ${limit}.`,
+    { scope: 'host' },
+  );
+}
+
+export function refuseHostsProcessors({ instance, host }: EarlyPlanInput): void {
+  const { flavor } = instance;
+  if (flavor.vcpus <= host.logicalProcessors) return;
+  throw new DriverError(
+    'InstanceUnacceptable',
+    `Flavor ${flavor.name} has ${flavor.vcpus} vCPUs; host ${host.name} has ${host.logicalProcessors} logical processors, and Hyper-V starts no machine with more.`,
+    { scope: 'host' },
+  );
 }
 
 /** Why a machine's memory is static whatever dynamic_memory_ratio says; undefined when nothing is in the way. */

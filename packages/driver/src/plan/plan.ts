@@ -1,6 +1,7 @@
 import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
-import type { EarlyPlanInput, PlanInput } from './input.js';
+import type { ImageMeta } from '../types.js';
+import type { BaseImage, EarlyPlanInput, PlanInput } from './input.js';
 import { planMemory, planProcessors } from './capacity.js';
 import { planDiskLimit } from './disk-limits.js';
 import { planDisks, rootFormatOf } from './disks.js';
@@ -74,14 +75,22 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
 /** The second stage: the image has been fetched and inspected. Pure; repeats the first stage's checks. */
 export function plan(input: PlanInput): SpawnPlan {
   const early = planEarly(input);
-  if ((early.rootFormat === 'iso') !== (input.base.kind === 'iso')) {
-    throw new DriverError(
-      'ImageUnacceptable',
-      `Image ${input.image.id} says disk_format ${early.rootFormat} and is ${input.base.kind === 'iso' ? 'an ISO 9660 image' : `a ${input.base.info.format.toUpperCase()}`}. Correct its disk_format.`,
-    );
-  }
+  refuseOtherContent(input.image, early.rootFormat, input.base);
   const { drives, ...disks } = planDisks(input, early.generation, early.vm.directory, early.vm.controllers);
   return deepFreeze({ vm: withDrives(early, drives), ...disks });
+}
+
+/** What Glance was told and what the file is have to agree. */
+export function refuseOtherContent(
+  image: Pick<ImageMeta, 'id'>,
+  declared: RootFormat,
+  base: BaseImage,
+): void {
+  if ((declared === 'iso') === (base.kind === 'iso')) return;
+  throw new DriverError(
+    'ImageUnacceptable',
+    `Image ${image.id} says disk_format ${declared} and is ${base.kind === 'iso' ? 'an ISO 9660 image' : `a ${base.info.format.toUpperCase()}`}. Correct its disk_format.`,
+  );
 }
 
 /** The machine with its drives, and the boot order that follows from them. */
