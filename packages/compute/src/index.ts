@@ -4,6 +4,8 @@ export { systemClock, type Clock } from './util/clock.js';
 export * from './rest/rest-error.js';
 export { segment, type CallOptions, type RestClientOptions, type TokenSource } from './rest/rest-client.js';
 export * from './rest/glance.js';
+export * from './rest/keystone.js';
+export * from './rest/nova.js';
 export { ImageDownloadError, type ImageDownloadErrorCode } from './rest/glance-download.js';
 export * from './rest/neutron.js';
 export * from './rest/placement.js';
