@@ -1,6 +1,8 @@
 export * from './config.js';
 export { createDriver } from './create-driver.js';
 export type { CreateDriverOptions } from './create-driver.js';
+export { readImageFile } from './disks/image-file.js';
+export type { ReadImageFile } from './disks/image-file.js';
 export * from './errors.js';
 export type { DiskFile, ResizedBase, RootFormat } from './plan/disks.js';
 export { explainPlan } from './plan/explain.js';
@@ -13,4 +15,5 @@ export type * from './plan/vm-spec.js';
 export type { ObservedMachine } from './realise/observed.js';
 export { define, observe, realise } from './realise/realise.js';
 export { specOf } from './realise/spec-of.js';
+export { planFactsOf } from './spawn.js';
 export * from './types.js';

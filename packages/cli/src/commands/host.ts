@@ -1,44 +1,23 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { connectHost, mappedReach, type HostNuma, type HyperVHost } from '@nova-hyperv/hyperv';
-import { CliError, EXIT } from '../errors.js';
+import type { HostNuma } from '@nova-hyperv/hyperv';
+import { accesses, addHostOptions, connect, type HostFlags } from '../hosts/access.js';
 import { drawNuma } from '../numa-drawing.js';
-import { loadSettings, readRunning, stateFolder } from '../up/state-folder.js';
 
-interface HostFlags {
-  readonly state: string;
-  readonly host?: string;
-  readonly username: string;
+interface NumaFlags extends HostFlags {
   readonly json?: boolean;
-}
-
-/** Where a host is and how to log in there. */
-interface Access {
-  readonly url: string;
-  readonly username: string;
-  readonly password: string;
 }
 
 export function addHostCommand(program: Command): void {
   const host = program.command('host').description('look at Hyper-V hosts');
-  host
+  const command = host
     .command('numa')
-    .description("draw the hosts' NUMA nodes and whose memory lies on them")
-    .option('--state <dir>', 'state folder whose hosts are asked', 'state')
-    .option(
-      '--host <name or url>',
-      'one host of the state folder, or the WS-Man address of any: https://hv1:5986/wsman',
-    )
-    .option('--username <name>', 'account on a host that is named by its address', 'Administrator')
+    .description("draw the hosts' NUMA nodes and whose memory lies on them");
+  addHostOptions(command)
     .option('--json', 'for programs')
-    .addHelpText(
-      'after',
-      '\nThe password for a host that is named by its address is taken from HYPERV_PASSWORD.',
-    )
     .action(numa);
 }
 
-async function numa(flags: HostFlags): Promise<void> {
+async function numa(flags: NumaFlags): Promise<void> {
   const found: (HostNuma & { readonly host: string })[] = [];
   for (const access of await accesses(flags)) {
     const connection = await connect(access);
@@ -52,35 +31,5 @@ async function numa(flags: HostFlags): Promise<void> {
     flags.json === true
       ? JSON.stringify(found, undefined, 2)
       : found.map(({ host, ...nodes }) => drawNuma(host, nodes)).join('\n\n'),
-  );
-}
-
-function connect({ url, username, password }: Access): Promise<HyperVHost> {
-  return connectHost({ url, credentials: { username, password }, reach: mappedReach({ drives: {} }) });
-}
-
-async function accesses(flags: HostFlags): Promise<readonly Access[]> {
-  if (flags.host?.includes('://') === true) {
-    const password = process.env['HYPERV_PASSWORD'];
-    if (password === undefined)
-      throw new CliError('set HYPERV_PASSWORD to the password of the account on the host', EXIT.usage);
-    return [{ url: flags.host, username: flags.username, password }];
-  }
-  const state = stateFolder(resolve(flags.state));
-  const [running, settings] = await Promise.all([readRunning(state), loadSettings(state)]);
-  if (running?.hosts === undefined)
-    throw new CliError(`nothing runs the state folder ${state.root}: start it, or name a host by --host URL`);
-  const all = running.hosts.map(({ name, url }) => ({
-    name,
-    url,
-    username: 'Administrator',
-    password: settings?.hosts.find((host) => host.name === name)?.password ?? '',
-  }));
-  const wanted = flags.host?.toLowerCase();
-  const chosen = all.filter(({ name }) => wanted === undefined || name.toLowerCase() === wanted);
-  if (chosen.length > 0) return chosen;
-  throw new CliError(
-    `there is no host ${flags.host} in ${state.root}; there are: ${all.map(({ name }) => name).join(', ')}`,
-    EXIT.usage,
   );
 }

@@ -285,7 +285,7 @@ function messageWithout(error: unknown, localPath: string, shown: string): strin
 }
 
 /** What the file is by its content; refuses what is not what it says, and what Hyper-V cannot run. */
-async function checkContent(
+export async function checkContent(
   image: ImageMeta,
   format: RootFormat,
   file: string,

@@ -192,13 +192,14 @@ describe.each(ALL)('Windows Server %s', (release) => {
       expect(found.refusals[0]?.source).not.toBe('this driver');
     }
   };
-  it.each(IMAGE)('image property %s: %s', (...row) => {
-    check(row, outcomeOf(release, { properties: assignments(row[0]) }, {}));
+  const named = (rows: readonly Row[]) => rows.map((row) => [row[0], String(row[1]), row] as const);
+  it.each(named(IMAGE))('image property %s: %s', (asked, _outcome, row) => {
+    check(row, outcomeOf(release, { properties: assignments(asked) }, {}));
   });
-  it.each(DISK_FORMATS)('disk_format %s: %s', (...row) => {
-    check(row, outcomeOf(release, { diskFormat: row[0] }, {}));
+  it.each(named(DISK_FORMATS))('disk_format %s: %s', (diskFormat, _outcome, row) => {
+    check(row, outcomeOf(release, { diskFormat }, {}));
   });
-  it.each(FLAVOR)('extra spec %s: %s', (...row) => {
-    check(row, outcomeOf(release, {}, assignments(row[0])));
+  it.each(named(FLAVOR))('extra spec %s: %s', (asked, _outcome, row) => {
+    check(row, outcomeOf(release, {}, assignments(asked)));
   });
 });
