@@ -39,7 +39,7 @@ export class QuietExit extends Error {
 }
 
 /** Codes of this product's own errors: their messages say what to do, so that a stack would only hide it. */
-const OWN_CODE = /^(EMULATOR|DATABASE|VHD|HYPERV|WSMAN)_/;
+const OWN_CODE = /^(EMULATOR|DATABASE|VHD|HYPERV|WSMAN|REST)_/;
 
 /** Commands that help with them. */
 const OWN_ADVICE: Readonly<Record<string, string>> = {

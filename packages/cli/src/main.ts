@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 import { addDownCommand } from './commands/down.js';
 import { addEmulatorCommand } from './commands/emulator.js';
 import { addHostCommand } from './commands/host.js';
+import { addPlanCommand } from './commands/plan.js';
 import { addShieldingDataCommand } from './commands/shielding-data.js';
 import { addUpCommand } from './commands/up.js';
 import { addVhdCommand } from './commands/vhd/vhd.js';
+import { addVmCommand } from './commands/vm-show.js';
 import { errorDocument, EXIT, exitCodeOf, explain, QuietExit, CliError } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -19,6 +21,8 @@ function createProgram(): Command {
   addEmulatorCommand(program);
   addHostCommand(program);
   addShieldingDataCommand(program);
+  addPlanCommand(program);
+  addVmCommand(program);
   addVhdCommand(program);
   return program;
 }
@@ -39,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** Commands for programs answer in JSON even when they were not understood. */
 function usage(error: CommanderError, argv: readonly string[]): number {
   if (error.exitCode === 0) return EXIT.ok;
-  if (argv[2] === 'vhd' && argv.includes('--json')) {
+  if (['vhd', 'plan', 'vm'].includes(argv[2] ?? '') && argv.includes('--json')) {
     const message = error.message.replace(/^error: /, '');
     console.log(JSON.stringify(errorDocument(new CliError(message, EXIT.usage)), undefined, 2));
   }

@@ -19,7 +19,8 @@ interface Open {
 export function parseCloudsYaml(source: string): YamlMapping {
   const root = new Map<string, YamlValue>();
   const open: Open[] = [{ indent: -1, mapping: root }];
-  let wanted: { readonly indent: number; readonly key: string; readonly into: Map<string, YamlValue> } | undefined;
+  let wanted:
+    { readonly indent: number; readonly key: string; readonly into: Map<string, YamlValue> } | undefined;
   for (const [index, line] of source.split(/\r?\n/).entries()) {
     if (/^\s*(#.*)?$/.test(line) || /^(---|\.\.\.)\s*$/.test(line)) continue;
     const [, blanks = '', content = ''] = /^( *)(.*)$/.exec(line) ?? [];
@@ -32,7 +33,8 @@ export function parseCloudsYaml(source: string): YamlMapping {
     }
     while (open.length > 1 && indent <= (open.at(-1)?.indent ?? -1)) open.pop();
     const into = open.at(-1)?.mapping ?? root;
-    const [, key, value = ''] = /^("[^"]*"|'[^']*'|[^\s"'{}[\]&*!|>%@`#,:][^:#]*?)\s*:(?:\s+(.*))?$/.exec(content) ?? [];
+    const [, key, value = ''] =
+      /^("[^"]*"|'[^']*'|[^\s"'{}[\]&*!|>%@`#,:][^:#]*?)\s*:(?:\s+(.*))?$/.exec(content) ?? [];
     if (key === undefined) throw refused(index, content);
     const name = key.replace(/^(["'])(.*)\1$/, '$2');
     const isEmpty = /^(#.*)?$/.test(value);

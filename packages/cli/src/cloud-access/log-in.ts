@@ -37,7 +37,9 @@ export async function accessCloud(state: StateFolder, cloud: string | undefined)
   const endpoint = (...types: string[]): string => {
     const url = session.endpoint(types, region, face);
     if (url !== undefined) return url;
-    throw new CliError(`the cloud's catalogue has no ${types[0]} service${region === undefined ? '' : ` in region ${region}`}`);
+    throw new CliError(
+      `the cloud's catalogue has no ${types[0]} service${region === undefined ? '' : ` in region ${region}`}`,
+    );
   };
   const common = { tokens: session };
   const images = createGlanceClient({ ...common, baseUrl: endpoint('image') });
@@ -60,9 +62,18 @@ async function findLogin(
   env: NodeJS.ProcessEnv,
 ): Promise<Login> {
   const cloud = named ?? env['OS_CLOUD'];
-  if (cloud === undefined && env['OS_AUTH_URL'] !== undefined) return loginOf((key) => env[`OS_${key.toUpperCase()}`]);
+  if (cloud === undefined && env['OS_AUTH_URL'] !== undefined)
+    return loginOf((key) => env[`OS_${key.toUpperCase()}`]);
   const given = env['OS_CLIENT_CONFIG_FILE'];
-  const files = given !== undefined ? [given] : [state.cloudsYaml, 'clouds.yaml', join(homedir(), '.config/openstack/clouds.yaml'), '/etc/openstack/clouds.yaml'];
+  const files =
+    given !== undefined
+      ? [given]
+      : [
+          state.cloudsYaml,
+          'clouds.yaml',
+          join(homedir(), '.config/openstack/clouds.yaml'),
+          '/etc/openstack/clouds.yaml',
+        ];
   for (const file of files) {
     const clouds = await cloudsOf(file);
     const wanted = cloud ?? (clouds?.size === 1 ? [...clouds.keys()][0] : undefined);
@@ -70,7 +81,10 @@ async function findLogin(
     if (found instanceof Map) return loginOfCloud(found, file);
   }
   throw new CliError(
-    `no cloud ${cloud ?? ''} in ${files.join(', ')}: start one (script/up), set OS_CLOUD and OS_CLIENT_CONFIG_FILE, or give --image and --flavor as files (image.json)`.replaceAll('  ', ' '),
+    `no cloud ${cloud ?? ''} in ${files.join(', ')}: start one (script/up), set OS_CLOUD and OS_CLIENT_CONFIG_FILE, or give --image and --flavor as files (image.json)`.replaceAll(
+      '  ',
+      ' ',
+    ),
     EXIT.unavailable,
   );
 }
@@ -102,7 +116,9 @@ function loginOf(value: (key: string) => string | undefined): Login {
   const authUrl = value('auth_url');
   const password = value('password');
   if (authUrl === undefined || password === undefined)
-    throw new CliError('the cloud has no auth_url or no password: only a login with a password is known here');
+    throw new CliError(
+      'the cloud has no auth_url or no password: only a login with a password is known here',
+    );
   const optional = <K extends string>(key: K, name: string): Partial<Record<K, string>> => {
     const found = value(name);
     return found === undefined ? {} : ({ [key]: found } as Partial<Record<K, string>>);

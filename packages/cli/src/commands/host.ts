@@ -12,9 +12,7 @@ export function addHostCommand(program: Command): void {
   const command = host
     .command('numa')
     .description("draw the hosts' NUMA nodes and whose memory lies on them");
-  addHostOptions(command)
-    .option('--json', 'for programs')
-    .action(numa);
+  addHostOptions(command).option('--json', 'for programs').action(numa);
 }
 
 async function numa(flags: NumaFlags): Promise<void> {

@@ -39,7 +39,7 @@ export function addPlanCommand(program: Command): void {
     .option('--disk <GB>', "root disk; 0 is the image's own size", wholeNumber)
     .option('--ephemeral <GB>', 'ephemeral disk', wholeNumber)
     .option('--swap <MB>', 'swap disk', wholeNumber)
-    .option('--disk-format <format>', "disk_format of the image: vhd, vhdx or iso")
+    .option('--disk-format <format>', 'disk_format of the image: vhd, vhdx or iso')
     .option('--image-file <file>', 'the file of the image, so that its content counts')
     .option('--ports <n>', 'network ports of the instance', wholeNumber, 1)
     .option('--name <name>', "the machine's name", 'instance-00000001')
@@ -50,7 +50,10 @@ export function addPlanCommand(program: Command): void {
     .action((flags: PlanFlags) => perform('plan', flags, () => showPlan(flags)));
 }
 
-function assignment(text: string, all: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
+function assignment(
+  text: string,
+  all: readonly (readonly [string, string])[],
+): readonly (readonly [string, string])[] {
   const at = text.indexOf('=');
   if (at <= 0) throw new InvalidArgumentError('expected NAME=VALUE');
   return [...all, [text.slice(0, at), text.slice(at + 1)]];
@@ -107,7 +110,10 @@ async function showPlan(flags: PlanFlags): Promise<Outcome> {
       ...(base === undefined ? {} : { base }),
     });
     const told = withFile(explanation, ofFile, flags.imageFile);
-    const assumed = [host.assumed, ...(flags.ports > 0 ? ['identifiers and MAC addresses of ports yet to be made'] : [])];
+    const assumed = [
+      host.assumed,
+      ...(flags.ports > 0 ? ['identifiers and MAC addresses of ports yet to be made'] : []),
+    ];
     return {
       json: { wouldBoot: told.spec !== null, ...told, assumed, host: host.facts, image, flavor },
       text: describePlan(told, assumed),
@@ -131,19 +137,25 @@ function withFile(
   return {
     spec: all.length > 0 ? null : spec,
     refusals: all,
-    unchecked: file !== undefined && added.length > 0 ? ['what depends on a usable file of the image'] : unchecked,
+    unchecked:
+      file !== undefined && added.length > 0 ? ['what depends on a usable file of the image'] : unchecked,
   };
 }
 
 function describePlan({ spec, refusals, unchecked }: Explanation, assumed: readonly string[]): string {
   const head =
     spec === null
-      ? [`It would be refused, for ${refusals.length === 1 ? 'one reason' : `${refusals.length} reasons`}:`, ...refusals.map(describeRefusal)]
+      ? [
+          `It would be refused, for ${refusals.length === 1 ? 'one reason' : `${refusals.length} reasons`}:`,
+          ...refusals.map(describeRefusal),
+        ]
       : ['It would boot as', '', describeSpec(spec)];
   return [
     ...head,
     '',
-    ...unchecked.map((what) => `Not looked at: ${what}${what.includes("image's file") ? ' (--image-file FILE)' : ''}.`),
+    ...unchecked.map(
+      (what) => `Not looked at: ${what}${what.includes("image's file") ? ' (--image-file FILE)' : ''}.`,
+    ),
     ...assumed.map((what) => `Taken for granted: ${what}.`),
   ].join('\n');
 }

@@ -58,7 +58,8 @@ export function addVmCommand(program: Command): void {
 }
 
 async function showMachine(name: string, flags: ShowFlags): Promise<Outcome> {
-  if (flags.plan !== undefined && flags.diff !== true) throw new CliError('--plan goes with --diff', EXIT.usage);
+  if (flags.plan !== undefined && flags.diff !== true)
+    throw new CliError('--plan goes with --diff', EXIT.usage);
   const { host, machine, observed } = await findOnHosts(name, flags);
   if (flags.diff !== true) {
     const spec = specOf(observed);
@@ -68,12 +69,24 @@ async function showMachine(name: string, flags: ShowFlags): Promise<Outcome> {
     };
   }
   const planned =
-    flags.plan === undefined ? await planOfInstance(host, observed, flags) : specOfDocument(await readJson(flags.plan), flags.plan);
+    flags.plan === undefined
+      ? await planOfInstance(host, observed, flags)
+      : specOfDocument(await readJson(flags.plan), flags.plan);
   const spec = specOf(observed, planned);
   const differences = diffSpecs(planned, spec);
   return {
-    json: { host: host.name, id: machine.id, same: differences.length === 0, differences, planned, observed: spec },
-    text: differences.length === 0 ? `${spec.name} on ${host.name} is as planned` : describeDifferences(differences),
+    json: {
+      host: host.name,
+      id: machine.id,
+      same: differences.length === 0,
+      differences,
+      planned,
+      observed: spec,
+    },
+    text:
+      differences.length === 0
+        ? `${spec.name} on ${host.name} is as planned`
+        : describeDifferences(differences),
     exitCode: differences.length === 0 ? EXIT.ok : EXIT.failed,
   };
 }
@@ -114,7 +127,11 @@ function specOfDocument(document: unknown, file: string): VmSpec {
   return spec as unknown as VmSpec;
 }
 
-async function planOfInstance(host: PlanHostFacts, observed: ObservedMachine, flags: ShowFlags): Promise<VmSpec> {
+async function planOfInstance(
+  host: PlanHostFacts,
+  observed: ObservedMachine,
+  flags: ShowFlags,
+): Promise<VmSpec> {
   const uuid = observed.settings?.note ?? '';
   if (!/^[0-9a-f-]{36}$/i.test(uuid))
     throw new CliError('the machine names no instance in its notes: compare it with --plan plan.json');
@@ -157,17 +174,25 @@ async function planInCloud(
   });
   if (spec !== null) return spec;
   const why = refusals.map(({ message }) => message).join('\n  ');
-  throw new CliError(`a boot of server ${uuid} would be refused now, so that there is nothing to compare with:\n  ${why}`);
+  throw new CliError(
+    `a boot of server ${uuid} would be refused now, so that there is nothing to compare with:\n  ${why}`,
+  );
 }
 
 /** Which of the two disk formats the image holds only its content tells; the root's name says which it was. */
 function rootFormat({ drives }: ObservedMachine): string | undefined {
   const paths = drives.map(({ image }) => image?.path ?? '');
-  return paths.map((path) => /\\root\.(vhdx?|iso)$/i.exec(path)?.[1]?.toLowerCase()).find((one) => one !== undefined);
+  return paths
+    .map((path) => /\\root\.(vhdx?|iso)$/i.exec(path)?.[1]?.toLowerCase())
+    .find((one) => one !== undefined);
 }
 
 /** The instance's ports, in the order in which the machine has them: which is Nova's own is not told. */
-async function portsOf(cloud: CloudAccess, deviceId: string, { nics }: ObservedMachine): Promise<readonly Vif[]> {
+async function portsOf(
+  cloud: CloudAccess,
+  deviceId: string,
+  { nics }: ObservedMachine,
+): Promise<readonly Vif[]> {
   const rank = (id: string): number => {
     const index = nics.findIndex((nic: Pick<NicSpec, 'portId'>) => nic.portId === id);
     return index === -1 ? nics.length : index;

@@ -7,7 +7,10 @@ export function describeSpec(spec: VmSpec): string {
     ['machine', `${spec.name}, generation ${spec.generation}`],
     ['instance', spec.instanceUuid],
     ['folder', spec.directory],
-    ['firmware', `${spec.firmware.kind.toUpperCase()}, boots ${spec.firmware.bootOrder.join(', ') || 'nothing'}`],
+    [
+      'firmware',
+      `${spec.firmware.kind.toUpperCase()}, boots ${spec.firmware.bootOrder.join(', ') || 'nothing'}`,
+    ],
     ['security', securityOf(spec)],
     ['processors', processorsOf(spec)],
     ['NUMA', numaOf(spec)],
@@ -15,7 +18,9 @@ export function describeSpec(spec: VmSpec): string {
     ...spec.controllers.flatMap(({ bus, number }) => {
       const drives = spec.drives.filter((drive) => drive.bus === bus && drive.controller === number);
       const name = `${bus.toUpperCase()} controller ${number}`;
-      return drives.length === 0 ? [[name, 'empty'] as const] : drives.map((drive) => [name, driveOf(drive)] as const);
+      return drives.length === 0
+        ? [[name, 'empty'] as const]
+        : drives.map((drive) => [name, driveOf(drive)] as const);
     }),
     ...spec.nics.map((nic) => ['network adapter', nicOf(nic)] as const),
     ...spec.serialPorts.map(({ number, pipe }) => [`COM${number}`, pipe ?? 'not connected'] as const),

@@ -38,6 +38,9 @@ function isSame(planned: unknown, observed: unknown, field: string): boolean {
 export function describeDifferences(differences: readonly SpecDifference[]): string {
   const value = (of: unknown): string => (of === undefined ? 'not there' : JSON.stringify(of));
   return differences
-    .map(({ field, planned, observed }) => `${field}\n  planned   ${value(planned)}\n  observed  ${value(observed)}`)
+    .map(
+      ({ field, planned, observed }) =>
+        `${field}\n  planned   ${value(planned)}\n  observed  ${value(observed)}`,
+    )
     .join('\n');
 }

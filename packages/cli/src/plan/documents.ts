@@ -20,7 +20,10 @@ const IMAGE_ATTRIBUTES: ReadonlySet<string> = new Set([
 export function imageOfDocument(document: unknown, where: string): ImageMeta {
   const fields = record(document, where);
   if (typeof fields['disk_format'] !== 'string')
-    throw wrong(where, 'it has no disk_format, so that it is no image as "openstack image show -f json" prints it');
+    throw wrong(
+      where,
+      'it has no disk_format, so that it is no image as "openstack image show -f json" prints it',
+    );
   const flat = Object.entries(fields).filter(([key]) => !IMAGE_ATTRIBUTES.has(key));
   return {
     id: text(fields['id'], 'image'),
@@ -78,7 +81,8 @@ function propertiesOf(value: unknown, where: string): Record<string, string> {
   if (isRecord(value)) return texts(value);
   if (typeof value !== 'string') throw wrong(where, 'its properties are no mapping');
   const pairs = [...value.matchAll(/([^\s,=][^=]*?)='([^']*)'(?:,\s*|$)/g)];
-  if (pairs.map(([whole]) => whole).join('') !== value) throw wrong(where, `its properties cannot be read: ${value}`);
+  if (pairs.map(([whole]) => whole).join('') !== value)
+    throw wrong(where, `its properties cannot be read: ${value}`);
   return Object.fromEntries(pairs.map(([, key = '', of = '']) => [key, of]));
 }
 

@@ -1,5 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { DEFAULT_CONFIG, readImageFile, type Flavor, type ImageMeta, type Refusal, type ReadImageFile } from '@nova-hyperv/driver';
+import {
+  DEFAULT_CONFIG,
+  readImageFile,
+  type Flavor,
+  type ImageMeta,
+  type Refusal,
+  type ReadImageFile,
+} from '@nova-hyperv/driver';
 import type { CloudAccess } from '../cloud-access/log-in.js';
 import { CliError, EXIT } from '../errors.js';
 import { errorMessage } from '../json.js';
@@ -47,7 +54,9 @@ export async function bootRequest(
   const image = withImageOverrides(await imageOf(flags.image, cloud), flags);
   const flavor = withFlavorOverrides(await flavorOf(flags.flavor, cloud), flags);
   const read: { base?: ReadImageFile['base']; refusals: readonly Refusal[] } =
-    flags.imageFile === undefined ? { refusals: [] } : await readImageFile(image, flags.imageFile, DEFAULT_CONFIG);
+    flags.imageFile === undefined
+      ? { refusals: [] }
+      : await readImageFile(image, flags.imageFile, DEFAULT_CONFIG);
   return { image, flavor, ...read };
 }
 

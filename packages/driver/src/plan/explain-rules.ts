@@ -9,6 +9,8 @@ import { planNics } from './network.js';
 import { planNuma } from './numa.js';
 import { planEarly, refuseOtherContent } from './plan.js';
 import { planProcessorLimits } from './processor-limits.js';
+import { planSecureBoot } from './secure-boot.js';
+import { planSecurity } from './security.js';
 import { serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
@@ -66,6 +68,16 @@ export const RULES: readonly Rule[] = [
       ...oneExtraSpec(input, /./).map((one) => () => refuseUnservedRequests(one)),
       () => refuseUnservedRequests(withRequests(input, {}, {})),
     ],
+  },
+  {
+    name: 'Secure Boot',
+    source: 'usage guide, UEFI Secure Boot',
+    checks: forGeneration(planSecureBoot),
+  },
+  {
+    name: 'virtual TPM and shielding',
+    source: 'usage guide, Shielded VMs',
+    checks: forGeneration(planSecurity),
   },
   {
     name: 'processors of a machine',

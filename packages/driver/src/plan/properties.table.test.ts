@@ -17,6 +17,7 @@ const TEN = ALL.filter((release) => release !== '2012R2');
 
 type Effect = (spec: VmSpec) => unknown;
 const generation: Effect = (spec) => spec.generation;
+const secureBoot: Effect = (spec) => spec.security.secureBoot;
 const nested: Effect = (spec) => spec.processors.nestedVirtualization;
 const nodes: Effect = (spec) =>
   spec.processors.numa && spec.processors.count / spec.processors.numa.processorsPerNode;
@@ -35,6 +36,9 @@ type Row = readonly [
   effect?: Effect,
   releases?: readonly Release[],
 ];
+
+const GEN2 = 'hw_machine_type=hyperv-gen2';
+const SECURE = `${GEN2} os_secure_boot=required os_type=windows img_pdk_reference=http://keys/1`;
 
 /** On a flavor of 4 vCPUs, 4096 MB and 10 GB. Releases that are not named refuse with InstanceUnacceptable. */
 const IMAGE: readonly Row[] = [
@@ -72,15 +76,25 @@ const IMAGE: readonly Row[] = [
   ['hypervisor_version_requires=>=6.3', 1, generation],
   ['hypervisor_version_requires=>=11', 'NoValidHost'],
   ['hypervisor_version_requires=newest', 'NoValidHost'],
-  ['os_secure_boot=disabled', 1, generation],
-  ['os_secure_boot=optional', 1, generation],
-  ['os_secure_boot=required', 'InstanceUnacceptable'],
+  ['os_secure_boot=disabled', false, secureBoot],
+  ['os_secure_boot=optional', false, secureBoot],
+  ['os_secure_boot=optional os_type=linux', false, secureBoot],
+  [`${GEN2} os_secure_boot=required os_type=windows`, 'MicrosoftWindows', secureBoot],
+  [`${GEN2} os_secure_boot=required os_type=linux`, 'MicrosoftUEFICertificateAuthority', secureBoot, TEN],
+  [`${GEN2} os_secure_boot=required`, 'InstanceUnacceptable'],
+  [`${GEN2} os_secure_boot=required os_type=freebsd`, 'InstanceUnacceptable'],
+  [`${GEN2} os_secure_boot=Required os_type=windows`, 'InstanceUnacceptable'],
+  ['os_secure_boot=required os_type=windows', 'InstanceUnacceptable'],
   ['os_type=windows', 1, generation],
   ['os_type=linux', 1, generation],
   ['os_vtpm=disabled', 1, generation],
   ['os_vtpm=required', 'InstanceUnacceptable'],
+  [`${SECURE} os_vtpm=required`, true, (spec) => spec.security.vtpm, TEN],
+  [`${GEN2} os_vtpm=required img_pdk_reference=http://keys/1`, 'InstanceUnacceptable'],
+  [`${GEN2} os_secure_boot=required os_type=windows os_vtpm=required`, 'InstanceUnacceptable'],
   ['os_shielded_vm=disabled', 1, generation],
   ['os_shielded_vm=required', 'InstanceUnacceptable'],
+  [`${SECURE} os_shielded_vm=required`, true, (spec) => spec.security.shielded && spec.security.vtpm, TEN],
   ['hw_disk_bus=virtio', 1, generation],
 ];
 
@@ -94,8 +108,8 @@ const DISK_FORMATS: readonly Row[] = [
 ];
 
 const FLAVOR: readonly Row[] = [
-  ['os:secure_boot=disabled', 1, generation],
-  ['os:secure_boot=optional', 1, generation],
+  ['os:secure_boot=disabled', false, secureBoot],
+  ['os:secure_boot=optional', false, secureBoot],
   ['os:secure_boot=required', 'InstanceUnacceptable'],
   ['os:resolution=1024x768', 'InstanceUnacceptable'],
   ['os:monitors=2', 'InstanceUnacceptable'],
@@ -176,7 +190,7 @@ function outcomeOf(
     make.earlyInput({
       image: make.image({ diskFormat: 'vhd', properties: {}, ...asked }),
       instance: make.instance({ flavor: make.flavor({ ...FLAVOR_SIZE, extraSpecs }) }),
-      host: make.hostFacts({ windowsVersion: RELEASES[release] }),
+      host: make.hostFacts({ windowsVersion: RELEASES[release], guarded: release !== '2012R2' }),
     }),
   );
 }
