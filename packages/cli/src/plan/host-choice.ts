@@ -52,13 +52,14 @@ function hostOfRelease(release: WindowsRelease): HostChoice {
       logicalProcessors: MANY_PROCESSORS,
       processorMhz: USUAL_MHZ,
       clustered: false,
+      guarded: VERSIONS[release].major >= 10,
       switches: [EXTERNAL],
     },
-    assumed: `a host of Windows Server ${release} outside of a cluster, with ${MANY_PROCESSORS} logical processors of ${USUAL_MHZ} MHz and an external switch`,
+    assumed: `a host of Windows Server ${release} outside of a cluster${VERSIONS[release].major >= 10 ? ', guarded' : ''}, with ${MANY_PROCESSORS} logical processors of ${USUAL_MHZ} MHz and an external switch`,
   };
 }
 
-function configuredHost({ name, release }: HostSpec): HostChoice {
+function configuredHost({ name, release, guarded = false }: HostSpec): HostChoice {
   return {
     facts: {
       name,
@@ -66,6 +67,7 @@ function configuredHost({ name, release }: HostSpec): HostChoice {
       logicalProcessors: EMULATED_PROCESSORS,
       processorMhz: cpus()[0]?.speed || USUAL_MHZ,
       clustered: false,
+      guarded,
       switches: [EXTERNAL],
     },
     assumed: `host ${name} as configured (emulated Windows Server ${release}, ${EMULATED_PROCESSORS} logical processors), with an external switch; it was not asked`,

@@ -4,7 +4,6 @@ import {
   readImageFile,
   type Flavor,
   type ImageMeta,
-  type Refusal,
   type ReadImageFile,
 } from '@nova-hyperv/driver';
 import type { CloudAccess } from '../cloud-access/log-in.js';
@@ -53,7 +52,7 @@ export async function bootRequest(
 ): Promise<BootRequest> {
   const image = withImageOverrides(await imageOf(flags.image, cloud), flags);
   const flavor = withFlavorOverrides(await flavorOf(flags.flavor, cloud), flags);
-  const read: { base?: ReadImageFile['base']; refusals: readonly Refusal[] } =
+  const read: ReadImageFile =
     flags.imageFile === undefined
       ? { refusals: [] }
       : await readImageFile(image, flags.imageFile, DEFAULT_CONFIG);
