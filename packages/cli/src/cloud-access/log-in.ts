@@ -100,10 +100,12 @@ async function cloudsOf(file: string): Promise<YamlMapping | undefined> {
   }
 }
 
+function text(value: YamlValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 function loginOfCloud(cloud: YamlMapping, file: string): Login {
   const auth = cloud.get('auth');
-  const text = (value: YamlValue | undefined): string | undefined =>
-    typeof value === 'string' && value !== '' ? value : undefined;
   if (text(cloud.get('verify'))?.toLowerCase() === 'false' || cloud.has('cacert')) {
     throw new CliError(
       `${file}: certificates are always checked here; name your own authority in NODE_EXTRA_CA_CERTS, and remove verify and cacert`,
@@ -119,24 +121,27 @@ function loginOf(value: (key: string) => string | undefined): Login {
     throw new CliError(
       'the cloud has no auth_url or no password: only a login with a password is known here',
     );
-  const optional = <K extends string>(key: K, name: string): Partial<Record<K, string>> => {
-    const found = value(name);
-    return found === undefined ? {} : ({ [key]: found } as Partial<Record<K, string>>);
-  };
+  const given = (names: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(names).flatMap(([key, name]) => {
+        const found = value(name);
+        return found === undefined ? [] : [[key, found] as const];
+      }),
+    );
   return {
-    login: {
-      authUrl,
-      password,
-      ...optional('username', 'username'),
-      ...optional('userId', 'user_id'),
-      ...optional('userDomainId', 'user_domain_id'),
-      ...optional('userDomainName', 'user_domain_name'),
-      ...optional('projectName', 'project_name'),
-      ...optional('projectId', 'project_id'),
-      ...optional('projectDomainId', 'project_domain_id'),
-      ...optional('projectDomainName', 'project_domain_name'),
-    },
-    ...optional('region', 'region_name'),
-    ...optional('face', 'interface'),
+    login: { authUrl, password, ...given(LOGIN_FIELDS) },
+    ...given({ region: 'region_name', face: 'interface' }),
   };
 }
+
+/** Fields of a login and their names in clouds.yaml. */
+const LOGIN_FIELDS: Readonly<Record<string, string>> = {
+  username: 'username',
+  userId: 'user_id',
+  userDomainId: 'user_domain_id',
+  userDomainName: 'user_domain_name',
+  projectName: 'project_name',
+  projectId: 'project_id',
+  projectDomainId: 'project_domain_id',
+  projectDomainName: 'project_domain_name',
+};

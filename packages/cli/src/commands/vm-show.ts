@@ -72,7 +72,7 @@ async function showMachine(name: string, flags: ShowFlags): Promise<Outcome> {
     flags.plan === undefined
       ? await planOfInstance(host, observed, flags)
       : specOfDocument(await readJson(flags.plan), flags.plan);
-  const spec = specOf(observed, planned);
+  const spec = specOf(observed, { nics: portIds(planned) });
   const differences = diffSpecs(planned, spec);
   return {
     json: {
@@ -119,12 +119,20 @@ async function findOn(host: HyperVHost, name: string): Promise<MachineHandle | u
   );
 }
 
-/** The plan of a file: what `plan --json` printed, or a spec alone. */
-function specOfDocument(document: unknown, file: string): VmSpec {
+/** The plan of a file, what `plan --json` printed or a spec alone: any data, compared field by field. */
+function specOfDocument(document: unknown, file: string): unknown {
   const spec = isRecord(document) && 'spec' in document ? document['spec'] : document;
-  if (!isRecord(spec) || !Array.isArray(spec['nics']) || !isRecord(spec['memory']))
-    throw new CliError(`${file} holds no plan that would boot (nova-hyperv plan --json)`, EXIT.usage);
-  return spec as unknown as VmSpec;
+  if (isRecord(spec) && Array.isArray(spec['nics']) && isRecord(spec['memory'])) return spec;
+  throw new CliError(`${file} holds no plan that would boot (nova-hyperv plan --json)`, EXIT.usage);
+}
+
+/** Ids of a plan's ports in their order. */
+function portIds(planned: unknown): readonly { readonly portId: string }[] {
+  const nics: unknown = isRecord(planned) ? planned['nics'] : undefined;
+  if (!Array.isArray(nics)) return [];
+  return nics.flatMap((nic: unknown) =>
+    isRecord(nic) && typeof nic['portId'] === 'string' ? [{ portId: nic['portId'] }] : [],
+  );
 }
 
 async function planOfInstance(

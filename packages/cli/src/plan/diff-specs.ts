@@ -34,13 +34,16 @@ function isSame(planned: unknown, observed: unknown, field: string): boolean {
   return planned === observed;
 }
 
+function shown(of: unknown): string {
+  return of === undefined ? 'not there' : JSON.stringify(of);
+}
+
 /** A line for each difference. */
 export function describeDifferences(differences: readonly SpecDifference[]): string {
-  const value = (of: unknown): string => (of === undefined ? 'not there' : JSON.stringify(of));
   return differences
     .map(
       ({ field, planned, observed }) =>
-        `${field}\n  planned   ${value(planned)}\n  observed  ${value(observed)}`,
+        `${field}\n  planned   ${shown(planned)}\n  observed  ${shown(observed)}`,
     )
     .join('\n');
 }

@@ -143,9 +143,11 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
 
 const DEFAULT_DOMAIN = 'default';
 
+function domain(id: string | undefined, name: string | undefined): object {
+  return id === undefined && name !== undefined ? { name } : { id: id ?? DEFAULT_DOMAIN };
+}
+
 function loginBody(login: PasswordLogin): object {
-  const domain = (id: string | undefined, name: string | undefined): object =>
-    id === undefined && name !== undefined ? { name } : { id: id ?? DEFAULT_DOMAIN };
   const user =
     login.userId === undefined
       ? { name: login.username, domain: domain(login.userDomainId, login.userDomainName) }

@@ -12,7 +12,7 @@ const RELEASES = {
   '2025': { major: 10, minor: 0, build: 26100 },
 } as const;
 type Release = keyof typeof RELEASES;
-const ALL = Object.keys(RELEASES) as readonly Release[];
+const ALL: readonly Release[] = ['2012R2', '2016', '2019', '2022', '2025'];
 const TEN = ALL.filter((release) => release !== '2012R2');
 
 type Effect = (spec: VmSpec) => unknown;
