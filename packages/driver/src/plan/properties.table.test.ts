@@ -195,6 +195,8 @@ function outcomeOf(
   );
 }
 
+const named = (rows: readonly Row[]) => rows.map((row) => [row[0], String(row[1]), row] as const);
+
 describe.each(ALL)('Windows Server %s', (release) => {
   const check = ([, outcome, effect, releases = ALL]: Row, found: ReturnType<typeof outcomeOf>): void => {
     if (effect !== undefined && releases.includes(release)) {
@@ -206,7 +208,6 @@ describe.each(ALL)('Windows Server %s', (release) => {
       expect(found.refusals[0]?.source).not.toBe('this driver');
     }
   };
-  const named = (rows: readonly Row[]) => rows.map((row) => [row[0], String(row[1]), row] as const);
   it.each(named(IMAGE))('image property %s: %s', (asked, _outcome, row) => {
     check(row, outcomeOf(release, { properties: assignments(asked) }, {}));
   });
