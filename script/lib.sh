@@ -19,6 +19,8 @@ packages_of() {
       'barbican python3-barbicanclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
+      'xorriso xorriso' '/usr/lib/grub/i386-pc/moddep.lst grub-pc-bin' \
+      '/usr/lib/grub/x86_64-efi/moddep.lst grub-efi-amd64-bin' 'grub-mkimage grub-common' \
       'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' ;;
     *) die "no group of packages named $1" ;;
   esac

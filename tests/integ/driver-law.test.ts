@@ -38,14 +38,31 @@ const requests = fc.record({
   ),
   secureBoot: fc.constantFrom('disabled', 'required'),
   osType: fc.constantFrom('windows', 'linux'),
+  pciDevices: fc.subarray([0, 1]),
+  remoteFx: fc.option(
+    fc.record({
+      resolution: fc.constantFrom('1024x768', '1600x1200', '3840x2160'),
+      vram: fc.option(fc.constantFrom('64', '1024')),
+    }),
+  ),
 });
+const graphics = ({ remoteFx }: Request): Record<string, string> =>
+  remoteFx === null
+    ? {}
+    : {
+        'os:resolution': remoteFx.resolution,
+        ...(remoteFx.vram === null ? {} : { 'os:vram': remoteFx.vram }),
+      };
 type Request = typeof requests extends fc.Arbitrary<infer T> ? T : never;
 
 describe('observe(realise(plan(x))) = plan(x)', () => {
   let test: TestHost;
   let number = 0;
   beforeAll(async () => {
-    test = await startTestHost();
+    test = await startTestHost({
+      release: '2019',
+      hardware: { pciDevices: [{ model: 'edu' }, { model: 'pci-testdev' }], remoteFx: 'present' },
+    });
     await createVhdx({
       path: join(test.instances, '_base', 'base.vhdx'),
       type: 'dynamic',
@@ -83,11 +100,15 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
       ...request.specs,
       ...(numaNodes === 0 ? {} : { 'hw:numa_nodes': String(numaNodes) }),
       ...(request.nested ? { 'hw:cpu_features': ' sse2, VMX' } : {}),
+      ...graphics(request),
     };
     const format = generation === 2 ? 'vhdx' : 'vhd';
     const image = testImage(generation);
     const input: PlanInput = {
-      instance: testInstance(number, { vcpus, memoryMb, rootGb, ephemeralGb, extraSpecs }),
+      instance: {
+        ...testInstance(number, { vcpus, memoryMb, rootGb, ephemeralGb, extraSpecs }),
+        pciDevices: request.pciDevices.map((index) => ({ address: `0000:0${3 + index}:00.0` })),
+      },
       image: {
         ...image,
         properties: {
@@ -109,10 +130,13 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
         processorMhz: 2000,
         clustered: false,
         switches: facts.switches,
+        pciDevices: (await host.pci.list()).map((device) => ({ ...device, inUse: false })),
+        remoteFx: await host.remoteFx(),
       },
       config: {
         ...DEFAULT_CONFIG,
         dynamicMemoryRatio: request.ratio,
+        enableRemoteFx: true,
         limitCpuFeatures: request.limitCpuFeatures,
         instanceAutomaticShutdown: request.instanceAutomaticShutdown,
       },
@@ -184,6 +208,8 @@ describe('observe(realise(plan(x))) = plan(x)', () => {
       specs: {},
       secureBoot: 'disabled',
       osType: 'linux',
+      pciDevices: [],
+      remoteFx: null,
     });
     const machine = await define(test.host, spec);
     const now = await realise(test.host, machine, spec);

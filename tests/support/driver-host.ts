@@ -40,6 +40,8 @@ export interface TestHostOptions {
   readonly release?: EmulatedHostOptions['release'];
   readonly refuse?: readonly string[];
   readonly guarded?: boolean;
+  /** Devices and graphics of the emulated host. */
+  readonly hardware?: Pick<EmulatedHostOptions, 'pciDevices' | 'remoteFx'>;
   readonly config?: Partial<DriverConfig>;
   /** The emulated host's hardware. */
   readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster'>;
@@ -59,6 +61,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     credentials: CREDENTIALS,
     log,
     ...options.host,
+    ...options.hardware,
     ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
     guarded: options.guarded === true,
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,8 +25,15 @@ export class TestCloud {
     this.#args = args;
   }
 
-  static async prepare(options: { engine: 'qemu' | 'none'; hosts: readonly string[] }): Promise<TestCloud> {
+  static async prepare(options: {
+    engine: 'qemu' | 'none';
+    hosts: readonly string[];
+    /** Text of a nova.conf. */
+    novaConf?: string;
+  }): Promise<TestCloud> {
     const state = await mkdtemp(join(tmpdir(), 'nova-hyperv-e2e-'));
+    const conf = join(state, 'nova.conf');
+    if (options.novaConf !== undefined) await writeFile(conf, options.novaConf);
     const port = await freePort();
     return new TestCloud(state, [
       '--state',
@@ -36,6 +43,7 @@ export class TestCloud {
       '--port',
       String(port),
       ...options.hosts.flatMap((host) => ['--host', host]),
+      ...(options.novaConf === undefined ? [] : ['--config-file', conf]),
     ]);
   }
 

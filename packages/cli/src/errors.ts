@@ -49,6 +49,9 @@ const OWN_ADVICE: Readonly<Record<string, string>> = {
 /** Exit codes of errors that a script treats apart from a plain failure. */
 const EXIT_OF_CODE: Readonly<Record<string, number>> = { VHD_EXISTS: EXIT.exists, VHD_IN_USE: EXIT.inUse };
 
+/** Names of errors that nova.conf is the reason of. */
+const CONFIGURATION = new Set(['InvalidConfiguration', 'PciConfigInvalidSpec', 'PciInvalidAlias']);
+
 /** What the operating system says, in words that name what to do. */
 const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is taken; choose another one with --port',
@@ -69,7 +72,8 @@ export function explain(error: unknown): string | undefined {
   if (code === undefined) return undefined;
   const advice = SYSTEM_ADVICE[code] ?? OWN_ADVICE[code];
   if (advice !== undefined) return `${errorMessage(error)} (${advice})`;
-  return OWN_CODE.test(code) ? errorMessage(error) : undefined;
+  const isOurs = OWN_CODE.test(code) || CONFIGURATION.has(error instanceof Error ? error.name : '');
+  return isOurs ? errorMessage(error) : undefined;
 }
 
 export function exitCodeOf(error: unknown): number {

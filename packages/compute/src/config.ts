@@ -47,6 +47,10 @@ export interface ComputeConfig {
    * instance that is still being scheduled, or a migration.
    */
   readonly unknownConsumers: 'keep' | 'remove';
+  /** [pci] device_spec (formerly passthrough_whitelist): JSON texts. */
+  readonly pciDeviceSpec: readonly string[];
+  /** [pci] alias: JSON texts. */
+  readonly pciAlias: readonly string[];
 }
 
 export const DEFAULT_COMPUTE_CONFIG: ComputeConfig = {
@@ -75,6 +79,8 @@ export const DEFAULT_COMPUTE_CONFIG: ComputeConfig = {
   resizeConfirmWindowSeconds: 0,
   cleanUpIntervalSeconds: 1800,
   unknownConsumers: 'keep',
+  pciDeviceSpec: [],
+  pciAlias: [],
 };
 
 /** Options that Nova, too, takes below zero as "never". */

@@ -12,6 +12,11 @@ export * from './rest/placement.js';
 export * from './rest/clients.js';
 export * from './config.js';
 export { imageOf } from './manager/image-facts.js';
+export * from './pci/alias.js';
+export * from './pci/assign.js';
+export { parseDeviceSpecs } from './pci/device-spec.js';
+export { NovaConf } from './nova-conf/nova-conf.js';
+export { computeOptions, driverOptions } from './nova-conf/options.js';
 export type { ComputePorts } from './manager/context.js';
 export {
   createComputeManager,

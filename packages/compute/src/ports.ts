@@ -1,4 +1,5 @@
-import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
+import type { Flavor, GpuInfo, PowerState, Vif } from '@nova-hyperv/driver';
+import type { ClaimedPciDevice, OfferedPciDevice } from './pci/assign.js';
 
 /** nova/compute/vm_states.py */
 export type VmState =
@@ -68,6 +69,8 @@ export interface InstanceRecord {
   readonly metadata: Readonly<Record<string, string>>;
   readonly systemMetadata: Readonly<Record<string, string>>;
   readonly networkInfo: readonly Vif[];
+  /** Devices of its host that it holds. */
+  readonly pciDevices: readonly ClaimedPciDevice[];
   readonly reservationId: string;
   readonly launchIndex: number;
   readonly createdAt: Date;
@@ -90,6 +93,7 @@ export type InstanceChanges = Partial<
     | 'oldFlavor'
     | 'newFlavor'
     | 'networkInfo'
+    | 'pciDevices'
     | 'systemMetadata'
     | 'launchedAt'
     | 'terminatedAt'
@@ -230,6 +234,9 @@ export interface ComputeNodeReport {
   /** JSON-able, as Nova's ComputeNode.cpu_info. */
   readonly cpuInfo: unknown;
   readonly supportedInstances: readonly (readonly [string, string, string])[];
+  /** Devices that instances may have, those that are held included. */
+  readonly pciDevices: readonly OfferedPciDevice[];
+  readonly gpus: readonly GpuInfo[];
 }
 
 export interface ServiceStore {

@@ -1,3 +1,5 @@
+import { DriverError } from './errors.js';
+
 /** The options of nova.conf that this driver reads, by their names in camel case. */
 export interface DriverConfig {
   /** [DEFAULT] instances_path: the host's path. */
@@ -14,8 +16,14 @@ export interface DriverConfig {
   readonly vswitchName?: string;
   /** [hyperv] instance_automatic_shutdown: shut guests down with the host instead of saving them. */
   readonly instanceAutomaticShutdown: boolean;
+  /** [hyperv] enable_remotefx */
+  readonly enableRemoteFx: boolean;
+  /** Whether [pci] device_spec offers devices of this host. */
+  readonly pciPassthrough: boolean;
   /** [hyperv] power_state_event_polling_interval */
   readonly powerStateEventPollingIntervalSeconds: number;
+  /** [image_cache] subdirectory_name: the folder of base images below instances_path. */
+  readonly imageCacheSubdirectory: string;
   /** [image_cache] remove_unused_base_images */
   readonly removeUnusedBaseImages: boolean;
   /** [image_cache] remove_unused_original_minimum_age_seconds */
@@ -30,7 +38,60 @@ export const DEFAULT_CONFIG: DriverConfig = {
   dynamicMemoryRatio: 1,
   limitCpuFeatures: false,
   instanceAutomaticShutdown: false,
+  enableRemoteFx: false,
+  pciPassthrough: false,
   powerStateEventPollingIntervalSeconds: 2,
+  imageCacheSubdirectory: '_base',
   removeUnusedBaseImages: true,
   removeUnusedOriginalMinimumAgeSeconds: 86_400,
 };
+
+/** What each option may be, where its type allows more. */
+const NEEDED: readonly {
+  readonly option: string;
+  readonly field: keyof DriverConfig;
+  readonly isFine: (config: DriverConfig) => boolean;
+  readonly needed: string;
+}[] = [
+  {
+    option: '[image_cache] subdirectory_name',
+    field: 'imageCacheSubdirectory',
+    isFine: ({ imageCacheSubdirectory: name }) => /^[\w-](?:[\w .-]*[\w-])?$/.test(name),
+    needed: 'the name of one folder',
+  },
+  {
+    option: '[hyperv] dynamic_memory_ratio',
+    field: 'dynamicMemoryRatio',
+    isFine: ({ dynamicMemoryRatio }) => dynamicMemoryRatio >= 1,
+    needed: '1.0 or more',
+  },
+  {
+    option: '[hyperv] wait_soft_reboot_seconds',
+    field: 'waitSoftRebootSeconds',
+    isFine: ({ waitSoftRebootSeconds }) => waitSoftRebootSeconds >= 0,
+    needed: '0 or more',
+  },
+  {
+    option: '[hyperv] power_state_event_polling_interval',
+    field: 'powerStateEventPollingIntervalSeconds',
+    isFine: ({ powerStateEventPollingIntervalSeconds: seconds }) => seconds > 0,
+    needed: 'more than 0',
+  },
+  {
+    option: '[image_cache] remove_unused_original_minimum_age_seconds',
+    field: 'removeUnusedOriginalMinimumAgeSeconds',
+    isFine: ({ removeUnusedOriginalMinimumAgeSeconds: seconds }) => seconds >= 0,
+    needed: '0 or more',
+  },
+];
+
+/** Fills in the defaults. @throws DriverError InvalidConfiguration */
+export function driverConfig(given: Partial<DriverConfig> = {}): DriverConfig {
+  const config = { ...DEFAULT_CONFIG, ...given };
+  const wrong = NEEDED.find(({ isFine }) => !isFine(config));
+  if (wrong === undefined) return config;
+  throw new DriverError(
+    'InvalidConfiguration',
+    `The option ${wrong.option} is ${String(config[wrong.field])}; it has to be ${wrong.needed}.`,
+  );
+}

@@ -1,6 +1,6 @@
 import type { HostFacts, HyperVHost } from '@nova-hyperv/hyperv';
 import type { Logger } from 'pino';
-import { DEFAULT_CONFIG } from './config.js';
+import { driverConfig } from './config.js';
 import type { DriverConfig } from './config.js';
 import type { DriverContext } from './context.js';
 import { ConsoleLoggers } from './console/console-loggers.js';
@@ -79,8 +79,8 @@ class HyperVDriver implements VirtDriver {
 
   constructor({ host, config: given, log, nodeName = host.name }: CreateDriverOptions) {
     this.nodeName = nodeName;
-    const config = { ...DEFAULT_CONFIG, ...given };
-    const folders = new InstanceFolders(host.reach, config.instancesPath);
+    const config = driverConfig(given);
+    const folders = new InstanceFolders(host.reach, config.instancesPath, config.imageCacheSubdirectory);
     this.#context = {
       host,
       config,

@@ -40,6 +40,7 @@ export type NovaExceptionName =
   | 'ImageSerialPortNumberInvalid'
   | 'ImageUnacceptable'
   | 'ImageNotFound'
+  | 'InvalidConfiguration'
   | 'InvalidImageFormat'
   | 'InvalidDiskInfo'
   | 'InvalidDiskFormat'
@@ -55,4 +56,7 @@ export type NovaExceptionName =
   | 'ConsoleNotAvailable'
   | 'ConsoleTypeUnavailable'
   | 'NotFound'
+  | 'PciDeviceInvalidStatus'
+  | 'PciDeviceNotFound'
+  | 'PciDeviceRequestFailed'
   | 'NovaException';

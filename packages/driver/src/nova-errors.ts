@@ -18,7 +18,7 @@ function novaError(error: unknown): unknown {
   if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
     return new DriverError(
       'NovaException',
-      `The volume of instances_path is full (${error.message}). Free space on it, remove unused files from its _base folder, or move instances_path to a larger volume.`,
+      `The volume of instances_path is full (${error.message}). Free space on it, remove unused files from its folder of base images, or move instances_path to a larger volume.`,
       { cause: error },
     );
   }

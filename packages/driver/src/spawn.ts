@@ -8,6 +8,7 @@ import { findMachines } from './lookup.js';
 import { staticMemoryReason } from './plan/capacity.js';
 import type { EarlyPlanInput, PlanHostFacts } from './plan/input.js';
 import { needsGuardedHost } from './plan/security.js';
+import { withDeviceFacts } from './device-facts.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
 import { define, realise } from './realise/realise.js';
@@ -157,16 +158,17 @@ export function planFactsOf(facts: HostFacts): PlanHostFacts {
 }
 
 async function earlyInput(context: DriverContext, request: SpawnRequest): Promise<EarlyPlanInput> {
+  const { instance } = request;
   const facts = planFactsOf(await context.host.facts());
   // Asked each time: a host can lose its attestation.
   const host = needsGuardedHost(request.image)
     ? { ...facts, guarded: await context.host.security.isGuarded() }
     : facts;
   return {
-    instance: request.instance,
+    instance,
     image: request.image,
     vifs: request.vifs,
-    host,
+    host: await withDeviceFacts(context, instance, host),
     config: context.config,
   };
 }

@@ -45,6 +45,33 @@ export interface Instance extends InstanceRef {
   readonly metadata: Readonly<Record<string, string>>;
   /** Sizes of the ephemeral disks that were asked for; without any, one takes all that the flavor has. */
   readonly ephemeralsGb?: readonly number[];
+  /** Devices of the host that were claimed for it. */
+  readonly pciDevices?: readonly PciAddress[];
+}
+
+/** Where a device sits on its host: `0000:03:00.0`. */
+export interface PciAddress {
+  readonly address: string;
+}
+
+/** A device of the host as Nova's resource tracker takes it (nova/objects/pci_device.py). */
+export interface PciDevice extends PciAddress {
+  /** Four lower-case hexadecimal digits. */
+  readonly vendorId: string;
+  readonly productId: string;
+  readonly devType: 'type-PCI';
+  readonly devId: string;
+  readonly label: string;
+  readonly numaNode: number | null;
+}
+
+/** A graphics processor that RemoteFX shares. */
+export interface GpuInfo {
+  readonly name: string;
+  readonly driverVersion: string;
+  readonly totalVideoRamMb: number;
+  readonly availableVideoRamMb: number;
+  readonly directXVersion: string;
 }
 
 /** One Neutron port as bound for this instance: an element of Nova's network_info. */
@@ -158,6 +185,10 @@ export interface HostResources {
   /** [arch, hypervisor type, vm mode] */
   readonly supportedInstances: readonly (readonly [string, string, string])[];
   readonly uptimeSeconds: number;
+  /** Assignable devices, those in use included; empty unless [pci] device_spec is set. */
+  readonly pciDevices?: readonly PciDevice[];
+  /** Empty unless [hyperv] enable_remotefx is set. */
+  readonly gpus?: readonly GpuInfo[];
 }
 
 /** A change of power state that the driver saw, whoever made it. */

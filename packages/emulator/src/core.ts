@@ -4,20 +4,24 @@ import type { Schema } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
 import { machineAssociations } from './associations.js';
 import { definitions } from './base/definitions.js';
-import { win32Sources } from './base/hardware.js';
 import { clusterSource } from './base/cluster.js';
+import { graphicsObjects } from './base/graphics.js';
+import { win32Sources } from './base/hardware.js';
 import { loadHostState, newGuid } from './base/host-state.js';
 import type { HostState } from './base/host-state.js';
 import { externalSwitch, switchInstance } from './base/network.js';
+import { plugAndPlayMethods, plugAndPlaySource } from './base/plug-and-play.js';
 import { serviceObjects } from './base/services.js';
 import { V2, sameText } from './cim.js';
 import type { Clock } from './clock.js';
+import { HostPci, holderOf, pciExpressObjects } from './devices/host-pci.js';
 import type { Engine } from './engine/engine.js';
 import { fileMethods, fileSources } from './files/data-files.js';
 import { imageServiceMethods } from './images/image-service.js';
 import { JobManager } from './jobs.js';
 import type { JobPace } from './jobs.js';
 import { loadMachines } from './machines/machine-file.js';
+import type { Machine } from './machines/model.js';
 import { MachineRegistry } from './machines/registry.js';
 import type { RuleHost } from './machines/rules.js';
 import { MethodTable, keyOf } from './methods.js';
@@ -31,6 +35,7 @@ import { ShieldingTools } from './security/shielding-tools.js';
 import { FABRIC_GUARDIAN } from './security/shielding-data.js';
 import { releaseSchema } from './release-schema.js';
 import { RELEASES } from './releases.js';
+import { assignableDeviceMethods } from './services/assignable-devices.js';
 import type { ServiceContext } from './services/context.js';
 import { machineServiceMethods } from './services/machine-service.js';
 import { jobMethods, shutdownMethods, systemMethods } from './services/power.js';
@@ -41,7 +46,16 @@ import { ObjectStore } from './store/store.js';
 
 export interface CoreOptions extends Pick<
   EmulatedHostOptions,
-  'name' | 'release' | 'stateDir' | 'validation' | 'switches' | 'refuse' | 'cluster' | 'guarded'
+  | 'name'
+  | 'release'
+  | 'stateDir'
+  | 'validation'
+  | 'switches'
+  | 'refuse'
+  | 'cluster'
+  | 'guarded'
+  | 'pciDevices'
+  | 'remoteFx'
 > {
   readonly processors: number;
   readonly memoryMb: number;
@@ -73,15 +87,13 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
   const paths = new DrivePaths(path.join(options.stateDir, 'C'));
   mkdirSync(paths.root, { recursive: true });
   for (const folder of HOST_FOLDERS) mkdirSync(paths.toLocal(folder), { recursive: true });
-  const hostState = loadHostState(
-    new StateFiles(options.stateDir),
-    options.release,
-    options.switches ?? ['external'],
-  );
-  const host = ruleHost(options, schema, paths, hostState);
+  const hostFiles = new StateFiles(options.stateDir);
+  const hostState = loadHostState(hostFiles, options.release, options.switches ?? ['external']);
+  const pci = new HostPci(options.pciDevices ?? [], hostFiles);
+  const host = ruleHost(options, schema, paths, hostState, pci, () => machines.all());
   const { engine } = options;
   const files = new StateFiles(path.join(options.stateDir, 'machines'));
-  const machines = new MachineRegistry({ files, store, engine, host, log: options.log });
+  const machines: MachineRegistry = new MachineRegistry({ files, store, engine, host, log: options.log });
   const jobs = new JobManager({ clock: options.clock, pace: options.pace, newGuid });
   const context: ServiceContext = {
     host,
@@ -106,7 +118,14 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
   return { provider, context, paths };
 }
 
-function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state: HostState): RuleHost {
+function ruleHost(
+  options: CoreOptions,
+  schema: Schema,
+  paths: DrivePaths,
+  state: HostState,
+  pci: HostPci,
+  machines: () => readonly Machine[],
+): RuleHost {
   const host: RuleHost = {
     name: options.name,
     release: RELEASES[options.release],
@@ -126,6 +145,9 @@ function ruleHost(options: CoreOptions, schema: Schema, paths: DrivePaths, state
       const found = state.switches.find((candidate) => sameText(candidate.id, id));
       return found === undefined ? undefined : switchInstance(found, host);
     },
+    pci,
+    holderOf: (device) => holderOf(device, machines(), host)?.machine,
+    remoteFx: options.remoteFx ?? 'absent',
   };
   return host;
 }
@@ -137,7 +159,7 @@ function publish(
   shielding: ShieldingTools,
 ): void {
   const { host, store, machines, jobs } = context;
-  for (const object of serviceObjects(host, state)) store.put(object);
+  for (const object of [...serviceObjects(host, state), ...graphicsObjects(host)]) store.put(object);
   const parts = [
     definitions(host),
     hostNuma(host),
@@ -164,6 +186,12 @@ function publish(
     ...numaSources(machines, host),
     ...clusterSource(host),
     ...shielding.sources(),
+    plugAndPlaySource(host),
+    {
+      namespace: V2,
+      className: 'Msvm_PciExpress',
+      list: () => pciExpressObjects(machines.all(), host),
+    },
   ];
   for (const source of sources) {
     if (host.schema.classOf(source.namespace, source.className) !== undefined) store.addSource(source);
@@ -181,6 +209,8 @@ function methodTable(context: ServiceContext, shielding: ShieldingTools): Method
   methods.add('Msvm_ComputerSystem', systemMethods(context));
   methods.add('Msvm_ShutdownComponent', shutdownMethods(context));
   methods.add('CIM_ConcreteJob', jobMethods(context));
+  methods.add('Msvm_AssignableDeviceService', assignableDeviceMethods(context));
+  methods.add('Win32_PnPEntity', plugAndPlayMethods(context.host));
   for (const [className, own] of Object.entries(fileMethods(context))) methods.add(className, own);
   return methods;
 }

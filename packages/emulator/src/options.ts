@@ -1,7 +1,17 @@
 import type { Logger } from 'pino';
+import type { PciModelName } from './devices/pci-models.js';
 
 /** Windows Server releases that the host can be; what differs between them follows from it. */
 export type WindowsRelease = '2012R2' | '2016' | '2019' | '2022' | '2025';
+
+/** A physical PCI device of the host; `mounted` = still the host's own, so that no machine can have it. Default: dismounted. */
+export interface PciDeviceOption {
+  readonly model: PciModelName;
+  readonly mounted?: boolean;
+}
+
+/** `removed`: a graphics processor and the server role are there, and an update has taken the component away. */
+export type RemoteFx = 'absent' | 'present' | 'removed';
 
 /** What a host is started with. Everything it knows besides lives under `stateDir`. */
 export interface EmulatedHostOptions {
@@ -29,6 +39,10 @@ export interface EmulatedHostOptions {
   readonly guarded?: boolean;
   /** External virtual switches to start with; default one named `external`. */
   readonly switches?: readonly string[];
+  /** Physical PCI devices, in the order of their places; hosts from 10.0 on. A host keeps its own by their order. */
+  readonly pciDevices?: readonly PciDeviceOption[];
+  /** Default `absent`. Releases after 2019 never had it. */
+  readonly remoteFx?: RemoteFx;
   /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */
   readonly refuse?: readonly string[];
   /** 'job' (default): deep validation is told by a failed job; 'direct': by the return value. */

@@ -11,6 +11,8 @@ export interface Release {
   readonly machineVersions: readonly string[];
   /** True from 10.0 on: hot-add of NICs, Linux Secure Boot template, hot memory. */
   readonly isTen: boolean;
+  /** The last releases that had RemoteFX' virtual graphics processor. Source: Microsoft, "Features removed or no longer developed". */
+  readonly hasRemoteFx: boolean;
   /** Most virtual processors of a machine by generation. */
   readonly maximumProcessors: Readonly<Record<1 | 2, number>>;
   /** Most memory of a machine by generation, MB. */
@@ -43,6 +45,7 @@ const SINCE_TEN_CLASSES = [
   'Msps_ProvisioningFileProcessor',
   'Msps_ProvisioningService',
   'Msps_ProvisioningJob',
+  'Msvm_AssignableDeviceDismountSettingData',
 ];
 
 /** Properties whose documentation page says, or whose feature implies, that they came with 10.0. */
@@ -71,6 +74,7 @@ const SINCE_TEN_PROPERTIES = {
     'HideHypervisorPresent',
     'ExposeVirtualizationExtensions',
   ],
+  Msvm_Synthetic3DDisplayControllerSettingData: ['VRAMSizeBytes'],
   Msvm_SyntheticEthernetPortSettingData: ['DeviceNamingEnabled', 'AllowPacketDirect'],
   Msvm_MemorySettingData: ['HugePagesEnabled', 'SgxSize', 'SgxEnabled'],
 } as const;
@@ -83,6 +87,7 @@ function versions(oldest: string, newest: string): readonly string[] {
 
 const TEN = {
   isTen: true,
+  hasRemoteFx: false,
   maximumProcessors: { 1: 64, 2: 240 },
   maximumMemoryMb: { 1: 1_048_576, 2: 12_582_912 },
   maximumSyntheticNics: 8,
@@ -98,6 +103,7 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
     machineVersion: '5.0',
     machineVersions: ['5.0'],
     isTen: false,
+    hasRemoteFx: true,
     maximumProcessors: { 1: 64, 2: 64 },
     maximumMemoryMb: { 1: 1_048_576, 2: 1_048_576 },
     maximumSyntheticNics: 8,
@@ -107,6 +113,7 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
   },
   '2016': {
     ...TEN,
+    hasRemoteFx: true,
     version: '10.0.14393',
     caption: 'Microsoft Windows Server 2016 Datacenter',
     machineVersion: '8.0',
@@ -114,6 +121,7 @@ export const RELEASES: Readonly<Record<WindowsRelease, Release>> = {
   },
   '2019': {
     ...TEN,
+    hasRemoteFx: true,
     version: '10.0.17763',
     caption: 'Microsoft Windows Server 2019 Datacenter',
     machineVersion: '9.0',

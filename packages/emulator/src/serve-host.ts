@@ -51,6 +51,7 @@ export interface ServedHost extends EmulatedHost {
 const NAME = /^[A-Za-z\d](?:[A-Za-z\d-]{0,13}[A-Za-z\d])?$/;
 const DEFAULT_PROCESSORS = 8;
 const LEAST_MEMORY_MB = 64;
+const MOST_PCI_DEVICES = 16;
 
 /** {@link startEmulatedHost} with the engine, the clock and the jobs' pace as the caller wants them. */
 export async function serveHost(options: ServeOptions): Promise<ServedHost> {
@@ -151,6 +152,15 @@ function checkOptions(options: EmulatedHostOptions): void {
   if (options.credentials.password === '') throw wrongOption('A password is needed.');
   if (options.guarded === true && !RELEASES[options.release].isTen)
     throw wrongOption('A guarded host needs Windows Server 2016 or later.');
+  const { pciDevices = [], remoteFx = 'absent', release: windows } = options;
+  if (pciDevices.length > 0 && !RELEASES[windows].isTen)
+    throw wrongOption(
+      `A host of release ${windows} cannot give PCI devices to machines: 2016 and later can.`,
+    );
+  if (pciDevices.length > MOST_PCI_DEVICES)
+    throw wrongOption(`A host has at most ${MOST_PCI_DEVICES} PCI devices.`);
+  if (remoteFx !== 'absent' && !RELEASES[windows].hasRemoteFx)
+    throw wrongOption(`Windows Server ${windows} never had RemoteFX: 2012R2, 2016 and 2019 had.`);
   for (const shape of options.refuse ?? []) {
     if (!(shape in REFUSALS))
       throw wrongOption(

@@ -4,11 +4,14 @@ import { readHostFacts, readMemory, readVolume } from './host-info.js';
 import type { HostFacts, MemoryFacts, VolumeFacts } from './host-info.js';
 import type { JobTracker } from './jobs.js';
 import { Machines } from './machines.js';
+import { AssignableDevices } from './pci-devices.js';
 import { Power } from './power.js';
 import { readNuma } from './numa.js';
 import type { HostNuma } from './numa.js';
 import type { HostReach } from './reach.js';
 import { Security } from './security.js';
+import { readGraphicsProcessors, readRemoteFx } from './remote-fx.js';
+import type { GraphicsProcessor, RemoteFxFacts } from './remote-fx.js';
 import { ShapeMemory } from './shapes.js';
 import type { UnprovenShape } from './shapes.js';
 import { summariseMachines } from './summary.js';
@@ -36,6 +39,7 @@ export class HyperVHost {
   readonly security: Security;
   readonly jobs: JobTracker;
   readonly shapes: ShapeMemory;
+  readonly pci: AssignableDevices;
   readonly #wire: HostWire;
   #facts: Promise<HostFacts> | undefined;
 
@@ -49,6 +53,7 @@ export class HyperVHost {
     this.power = new Power(this.#wire, this.machines);
     this.disks = new DiskImages(this.#wire);
     this.security = new Security(this.#wire);
+    this.pci = new AssignableDevices(this.#wire);
   }
 
   /** Computer name; the address until the host has told it. */
@@ -94,6 +99,14 @@ export class HyperVHost {
   /** The volume with this drive letter, `C:`. */
   volume(drive: string): Promise<VolumeFacts> {
     return readVolume(this.#wire, drive);
+  }
+
+  remoteFx(): Promise<RemoteFxFacts> {
+    return readRemoteFx(this.#wire);
+  }
+
+  graphicsProcessors(): Promise<readonly GraphicsProcessor[]> {
+    return readGraphicsProcessors(this.#wire);
   }
 
   /** All machines with states and notes: one call. */

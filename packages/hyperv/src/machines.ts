@@ -1,5 +1,5 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import { isCimReference, wqlLikePrefix, wqlString } from '@nova-hyperv/wsman';
+import { isCimReference, wqlLikePrefix, wqlLikeSuffix, wqlString } from '@nova-hyperv/wsman';
 import { HyperVError, isRefusal } from './errors.js';
 import { PORT_SECURITY, REALIZED, VIRTUALIZATION } from './names.js';
 import { references } from './read.js';
@@ -56,6 +56,7 @@ const MANAGEMENT = serviceReference('Msvm_VirtualSystemManagementService');
 /** A host's machines and their settings. Arrays go in one call; jobs are waited for. */
 export class Machines {
   readonly #wire: HostWire;
+  readonly #defaults = new Map<string, CimInstance>();
 
   constructor(wire: HostWire) {
     this.#wire = wire;
@@ -223,6 +224,27 @@ export class Machines {
         ),
       )
     ).flat();
+  }
+
+  /**
+   * The host's own default object of a kind of resource: what kinds are made from whose properties are not all documented. One query,
+   * the first time.
+   */
+  async defaultOf(className: string, subType: string): Promise<CimInstance> {
+    const key = `${className} ${subType}`;
+    const known = this.#defaults.get(key);
+    if (known !== undefined) return known;
+    const where = `InstanceID LIKE ${wqlLikeSuffix('\\Default')} AND ResourceSubType=${wqlString(subType)}`;
+    const [found] = await this.#wire.query(`SELECT * FROM ${className} WHERE ${where}`);
+    if (found === undefined) {
+      throw new HyperVError(
+        'HYPERV_UNEXPECTED',
+        `${this.#wire.host} has no default ${className} of ${subType}: it does not offer such resources.`,
+        { host: this.#wire.host },
+      );
+    }
+    this.#defaults.set(key, found.instance);
+    return found.instance;
   }
 
   /** The machine must be off or saved. Files stay. */

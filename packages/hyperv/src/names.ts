@@ -48,6 +48,26 @@ export const RESOURCE = {
     type: 33,
     subType: 'Microsoft:Hyper-V:Ethernet Connection',
   },
+  pciDevice: {
+    className: 'Msvm_PciExpressSettingData',
+    type: 32_769,
+    subType: 'Microsoft:Hyper-V:Virtual Pci Express Port',
+  },
+  syntheticDisplay: {
+    className: 'Msvm_SyntheticDisplayControllerSettingData',
+    type: 24,
+    subType: 'Microsoft:Hyper-V:Synthetic Display Controller',
+  },
+  remoteFxDisplay: {
+    className: 'Msvm_Synthetic3DDisplayControllerSettingData',
+    type: 24,
+    subType: 'Microsoft:Hyper-V:Synthetic 3D Display Controller',
+  },
+  s3Display: {
+    className: 'Msvm_ResourceAllocationSettingData',
+    type: 24,
+    subType: 'Microsoft:Hyper-V:S3 Display Controller',
+  },
   serialPort: { className: 'Msvm_SerialPortSettingData', type: 21, subType: 'Microsoft:Hyper-V:Serial Port' },
   /** Before 10.0 serial ports have no class of their own. */
   oldSerialPort: {

@@ -27,6 +27,13 @@ export interface WmiClasses {
   readonly Msvm_Processor: wmi.Msvm_Processor;
   readonly Msvm_VirtualSystemManagementServiceSettingData: wmi.Msvm_VirtualSystemManagementServiceSettingData;
   readonly MSCluster_Cluster: wmi.MSCluster_Cluster;
+  readonly Msvm_PciExpress: wmi.Msvm_PciExpress;
+  readonly Msvm_PciExpressSettingData: wmi.Msvm_PciExpressSettingData;
+  readonly Msvm_SyntheticDisplayControllerSettingData: wmi.Msvm_SyntheticDisplayControllerSettingData;
+  readonly Msvm_Synthetic3DDisplayControllerSettingData: wmi.Msvm_Synthetic3DDisplayControllerSettingData;
+  readonly Msvm_Physical3dGraphicsProcessor: wmi.Msvm_Physical3dGraphicsProcessor;
+  readonly Msvm_Synth3dVideoPool: wmi.Msvm_Synth3dVideoPool;
+  readonly Win32_ServerFeature: wmi.Win32_ServerFeature;
   readonly Win32_OperatingSystem: wmi.Win32_OperatingSystem;
   readonly Win32_Processor: wmi.Win32_Processor;
   readonly Win32_LogicalDisk: wmi.Win32_LogicalDisk;

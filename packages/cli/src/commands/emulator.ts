@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import type { PciDeviceOption } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
 import { createLogger } from '../logging.js';
-import { parseHost, RELEASES } from '../up/hosts.js';
+import { parseHost, parsePciDevice, RELEASES } from '../up/hosts.js';
 import { claimFolder, generatePassword, stateFolder } from '../up/state-folder.js';
 
 interface EmulatorFlags {
@@ -21,6 +22,8 @@ interface EmulatorFlags {
   readonly numaSpanning: boolean;
   readonly cluster?: string;
   readonly guarded?: boolean;
+  readonly pciDevice: readonly PciDeviceOption[];
+  readonly remotefx?: 'present' | 'removed';
   readonly debug?: boolean;
 }
 
@@ -46,6 +49,20 @@ export function addEmulatorCommand(program: Command): void {
       'call shape to refuse, repeatable (docs/unproven.md)',
       (value: string, all: string[]) => [...all, value],
       [],
+    )
+    .option(
+      '--pci-device <model>',
+      'physical PCI device that machines may have, repeatable; MODEL:mounted for one that the host has not given up',
+      (value: string, all: PciDeviceOption[]) => [...all, parsePciDevice(value)],
+      [],
+    )
+    .addOption(
+      new Option(
+        '--remotefx [state]',
+        'a graphics processor for RemoteFX; removed: as after the update that removes it',
+      )
+        .choices(['present', 'removed'])
+        .preset('present'),
     )
     .addOption(
       new Option('--validation <how>', 'how deep refusals are told')
@@ -93,6 +110,8 @@ async function serve(flags: EmulatorFlags): Promise<void> {
       refuse: flags.refuse,
       validation: flags.validation,
       guarded: flags.guarded === true,
+      pciDevices: flags.pciDevice,
+      ...(flags.remotefx === undefined ? {} : { remoteFx: flags.remotefx }),
       log: createLogger('stderr', flags.debug === true),
     });
     await claim.ready({ url: host.url, hosts: [{ name: host.name, url: host.url, pipes: host.pipes }] });

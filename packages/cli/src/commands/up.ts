@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { NovaConf } from '@nova-hyperv/compute';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../errors.js';
 import { createLogger } from '../logging.js';
@@ -13,6 +14,7 @@ interface UpFlags {
   readonly engine: string;
   readonly listen: string;
   readonly port: string;
+  readonly configFile: readonly string[];
   readonly detach?: boolean;
   readonly debug?: boolean;
 }
@@ -24,13 +26,19 @@ export function addUpCommand(program: Command): void {
     .option('--state <dir>', 'folder that holds everything of this cloud', 'state')
     .option(
       '--host <name:release>',
-      'an emulated host, repeatable; its hardware after commas: hyperv1:2022,numa=2,memory=32G,spanning=off',
+      'an emulated host, repeatable; its hardware after commas: hyperv1:2022,numa=2,memory=32G,spanning=off,pci=edu,remotefx',
       (value: string, all: HostSpec[]) => [...all, parseHost(value)],
       [],
     )
     .option('--engine <engine>', 'qemu: machines boot; none: power states only', 'qemu')
     .option('--listen <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on', '8780')
+    .option(
+      '--config-file <path>',
+      'nova.conf to read, repeatable: the last value of an option counts',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
     .option('--detach', 'return when it is ready, and leave it running')
     .option('--debug', 'write debug lines to the log')
     .action(up);
@@ -43,6 +51,7 @@ async function up(flags: UpFlags): Promise<void> {
   const { engine } = flags;
   if (engine !== 'qemu' && engine !== 'none')
     throw new CliError(`--engine ${engine}: expected qemu or none`, EXIT.usage);
+  const conf = NovaConf.read(flags.configFile.map((file) => resolve(file)));
   const state = stateFolder(resolve(flags.state));
   if (flags.detach === true) {
     const url = await startDetached(
@@ -70,6 +79,7 @@ async function up(flags: UpFlags): Promise<void> {
       engine,
       address: flags.listen,
       port,
+      conf,
       log,
       onProgress,
     });

@@ -1,4 +1,4 @@
-import type { WindowsRelease } from '@nova-hyperv/emulator';
+import type { PciDeviceOption, WindowsRelease } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
 
 /** An emulated host as configured. */
@@ -14,22 +14,35 @@ export interface HostSpec {
   readonly numaSpanning?: boolean;
   /** It may run shielded machines. */
   readonly guarded?: boolean;
+  /** Physical PCI devices of the emulated host. */
+  readonly pciDevices?: readonly PciDeviceOption[];
+  readonly remoteFx?: 'present' | 'removed';
 }
 
 export const RELEASES: readonly WindowsRelease[] = ['2012R2', '2016', '2019', '2022', '2025'];
+
+/** Devices that an emulated host can have. */
+const PCI_MODELS: readonly PciDeviceOption['model'][] = ['edu', 'pci-testdev', 'e1000e', 'qemu-xhci'];
 
 export const DEFAULT_HOSTS: readonly HostSpec[] = [{ name: 'hyperv1', release: '2022' }];
 
 /** NetBIOS computer names: 1 to 15 letters, digits and hyphens, not digits alone. */
 const COMPUTER_NAME = /^(?!\d+$)[A-Za-z0-9]([A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/;
 
-/** What may follow a host's name and release, as in `hyperv1:2022,numa=2,memory=32G,spanning=off`. */
-const OPTIONS: Readonly<Record<string, (value: string) => Partial<HostSpec> | undefined>> = {
+/** What may follow a host's name and release, as in `hyperv1:2022,numa=2,memory=32G,spanning=off,pci=edu`. */
+const OPTIONS: Readonly<
+  Record<string, (value: string, so: Partial<HostSpec>) => Partial<HostSpec> | undefined>
+> = {
   numa: (value) => (/^[1-9]\d?$/.test(value) ? { numaNodes: Number(value) } : undefined),
   memory: (value) => {
     const memoryMb = parseMemory(value);
     return memoryMb === undefined ? undefined : { memoryMb };
   },
+  pci: (value, so) => ({ pciDevices: [...(so.pciDevices ?? []), parsePciDevice(value)] }),
+  remotefx: (value) =>
+    value === '' || value === 'removed'
+      ? { remoteFx: value === 'removed' ? 'removed' : 'present' }
+      : undefined,
   spanning: (value) => (value === 'on' || value === 'off' ? { numaSpanning: value === 'on' } : undefined),
   guarded: (value) => (value === 'on' || value === 'off' ? { guarded: value === 'on' } : undefined),
 };
@@ -44,10 +57,10 @@ function parseOptions(argument: string, options: readonly string[]): Partial<Hos
   let spec: Partial<HostSpec> = {};
   for (const option of options) {
     const [key = '', value = ''] = option.split('=');
-    const parsed = Object.hasOwn(OPTIONS, key) ? OPTIONS[key]?.(value) : undefined;
+    const parsed = Object.hasOwn(OPTIONS, key) ? OPTIONS[key]?.(value, spec) : undefined;
     if (parsed === undefined) {
       throw new CliError(
-        `--host ${argument}: ${option} is none of numa=NODES, memory=32G (or 4096M), spanning=on (or off), guarded=on (or off)`,
+        `--host ${argument}: ${option} is none of numa=NODES, memory=32G (or 4096M), spanning=on (or off), guarded=on (or off), pci=MODEL (or MODEL:mounted), remotefx (or remotefx=removed)`,
         EXIT.usage,
       );
     }
@@ -56,7 +69,10 @@ function parseOptions(argument: string, options: readonly string[]): Partial<Hos
   return spec;
 }
 
-/** Parses `NAME:RELEASE[,numa=N][,memory=32G][,spanning=off][,guarded=on]`; the release may be left out (2022). */
+/**
+ * Parses `NAME:RELEASE[,numa=N][,memory=32G][,spanning=off][,guarded=on][,pci=MODEL[:mounted]…][,remotefx[=removed]]`; the release may
+ * be left out (2022).
+ */
 export function parseHost(argument: string): HostSpec {
   const [identity = '', ...options] = argument.split(',');
   const [name = '', release = '2022', ...rest] = identity.split(':');
@@ -74,6 +90,19 @@ export function parseHost(argument: string): HostSpec {
     );
   }
   return { name, release: known, ...parseOptions(argument, options) };
+}
+
+/** `MODEL`, or `MODEL:mounted` for a device that the host has not given up. */
+export function parsePciDevice(text: string): PciDeviceOption {
+  const [name = '', state, ...rest] = text.split(':');
+  const model = PCI_MODELS.find((known) => known === name);
+  if (model === undefined || rest.length > 0 || (state !== undefined && state !== 'mounted')) {
+    throw new CliError(
+      `PCI device ${text}: expected MODEL or MODEL:mounted; models are ${PCI_MODELS.join(', ')}`,
+      EXIT.usage,
+    );
+  }
+  return state === undefined ? { model } : { model, mounted: true };
 }
 
 /**

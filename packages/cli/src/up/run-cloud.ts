@@ -3,11 +3,12 @@ import {
   cloudsYaml,
   createCloud,
   createNovaService,
+  novaOptions,
   openrc,
   type Cloud,
   type NovaService,
 } from '@nova-hyperv/cloud';
-import type { ComputeService } from '@nova-hyperv/compute';
+import type { ComputeService, NovaConf } from '@nova-hyperv/compute';
 import { startEmulatedHost, type EmulatedHost } from '@nova-hyperv/emulator';
 import type { Logger } from 'pino';
 import { Teardown } from './teardown.js';
@@ -28,6 +29,8 @@ export interface UpOptions {
   readonly engine: 'qemu' | 'none';
   readonly address: string;
   readonly port: number;
+  /** nova.conf. */
+  readonly conf: NovaConf;
   readonly log: Logger;
   readonly onProgress: (text: string) => void;
 }
@@ -76,7 +79,9 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
       stateDir: options.state.cloud,
       listen: { address: options.address, port: options.port },
       log: options.log,
-      services: (kernel) => [(nova = createNovaService(kernel, { computes }))],
+      services: (kernel) => [
+        (nova = createNovaService(kernel, { computes, config: novaOptions(options.conf) })),
+      ],
     });
     teardown.add('OpenStack', () => cloud.stop());
     await cloud.start();
@@ -84,7 +89,7 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
     const rescheduler = nova!.rescheduler;
     await startComputes(hosts, teardown, (host) => {
       options.onProgress(`starting nova-compute for ${host.name}`);
-      return startCompute({ host, cloud, computes, rescheduler, log: options.log });
+      return startCompute({ host, cloud, computes, rescheduler, conf: options.conf, log: options.log });
     });
     await writeClientFiles(options, cloud);
     return {

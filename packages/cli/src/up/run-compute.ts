@@ -6,9 +6,12 @@ import {
 } from '@nova-hyperv/cloud';
 import {
   createComputeManager,
+  computeOptions,
   createServiceClients,
+  driverOptions,
   systemClock,
   type ComputeService,
+  type NovaConf,
   type Rescheduler,
 } from '@nova-hyperv/compute';
 import { createDriver } from '@nova-hyperv/driver';
@@ -27,6 +30,8 @@ export interface ComputeParts {
   readonly rescheduler: Rescheduler;
   /** Where the cloud's API finds compute services; this one is added. */
   readonly computes: Map<string, ComputeService>;
+  /** nova.conf. */
+  readonly conf: NovaConf;
   readonly log: Logger;
 }
 
@@ -56,7 +61,13 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
     teardown.add('REST clients', () => clients.close());
     const manager = createComputeManager({
       host: host.name,
-      driver: createDriver({ host: connection, log, nodeName: host.name }),
+      config: computeOptions(parts.conf),
+      driver: createDriver({
+        host: connection,
+        config: driverOptions(parts.conf),
+        log,
+        nodeName: host.name,
+      }),
       instances: createSqliteInstanceStore(cloud.kernel.db),
       migrations: createSqliteMigrationStore(cloud.kernel.db),
       services: createSqliteServiceStore(cloud.kernel.db),

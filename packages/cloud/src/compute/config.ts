@@ -43,6 +43,8 @@ export interface NovaConfig {
   readonly schedulerWorkers: number;
   /** `report_interval` of the services of this process, seconds. */
   readonly reportIntervalS: number;
+  /** `[pci] alias`: JSON texts. */
+  readonly pciAlias: readonly string[];
 }
 
 export const DEFAULT_CONFIG: NovaConfig = {
@@ -55,4 +57,5 @@ export const DEFAULT_CONFIG: NovaConfig = {
   allowResizeToSameHost: true,
   schedulerWorkers: 4,
   reportIntervalS: 10,
+  pciAlias: [],
 };

@@ -1,4 +1,4 @@
-import type { ComputeService } from '@nova-hyperv/compute';
+import type { ComputeService, PciAlias } from '@nova-hyperv/compute';
 import type { CloudKernel } from '../kernel/service.js';
 import type { NovaConfig } from './config.js';
 import type { ComputeRegistry, ImageApi, NetworkApi, PlacementApi } from './ports.js';
@@ -23,6 +23,8 @@ export interface Nova {
   readonly kernel: CloudKernel;
   readonly db: ComputeDatabase;
   readonly config: NovaConfig;
+  /** By name, of `[pci] alias`. */
+  readonly pciAliases: ReadonlyMap<string, PciAlias>;
   readonly images: ImageApi;
   readonly networks: NetworkApi;
   readonly placement: PlacementApi;

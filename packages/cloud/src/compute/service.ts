@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Rescheduler } from '@nova-hyperv/compute';
+import { parseAliases, type Rescheduler } from '@nova-hyperv/compute';
 import { installErrorHandler } from '../kernel/errors.js';
 import type { CloudKernel, CloudService } from '../kernel/service.js';
 import { createRoute, type Route } from './api/call.js';
@@ -74,10 +74,12 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
 }
 
 function assemble(kernel: CloudKernel, deps: NovaDeps, rest: RestApis): { nova: Nova; conductor: Conductor } {
+  const config = { ...DEFAULT_CONFIG, ...deps.config };
   const nova: Nova = {
     kernel,
     db: kernel.db.withTables<ComputeTables>(),
-    config: { ...DEFAULT_CONFIG, ...deps.config },
+    config,
+    pciAliases: parseAliases(config.pciAlias),
     images: deps.images ?? rest.images,
     networks: deps.networks ?? rest.networks,
     placement: deps.placement ?? rest.placement,

@@ -99,7 +99,11 @@ export class Builder {
     await this.#save(build, { vmState: 'building', taskState: null }, ['scheduling', null]);
     this.#tracker.claim(record.uuid, record.flavor);
     const systemMetadata = withPreservedPorts(build.record.systemMetadata, requestedPortIds(request));
-    await this.#save(build, { vmState: 'building', taskState: 'networking', systemMetadata }, [null]);
+    // Kept before anything is made with them: a service that is killed finds who holds what.
+    const pciDevices = this.#tracker.pci.claim(record.uuid, record.flavor);
+    await this.#save(build, { vmState: 'building', taskState: 'networking', systemMetadata, pciDevices }, [
+      null,
+    ]);
     signal.throwIfAborted();
     const networkInfo = await allocateNetworks(this.#ctx, build.record, request, build.call);
     await this.#save(build, { taskState: 'block_device_mapping', networkInfo }, ['networking']);
@@ -172,7 +176,8 @@ export class Builder {
     const retryable = failure.scope === 'host' && interrupted === null && left.length === 0;
     await recordFault(this.#ctx, record.uuid, cause);
     // What could not be taken back is found by a deletion only while the instance is still this host's.
-    const place: InstanceChanges = left.length === 0 ? { host: null, node: null, networkInfo: [] } : {};
+    const place: InstanceChanges =
+      left.length === 0 ? { host: null, node: null, networkInfo: [], pciDevices: [] } : {};
     const state: InstanceChanges = retryable
       ? { taskState: 'scheduling' }
       : { vmState: 'error', taskState: null, powerState: POWER_STATE.NOSTATE };

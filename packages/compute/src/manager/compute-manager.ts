@@ -63,7 +63,7 @@ class HostComputeManager implements ComputeManager {
   readonly #queue = new KeyedQueue();
   readonly #builds = new Map<string, AbortController>();
   readonly #plugs = new PlugWatches();
-  readonly #tracker = new ResourceTracker();
+  readonly #tracker: ResourceTracker;
   readonly #builder: Builder;
   readonly #terminator: Terminator;
   readonly #power: PowerOperations;
@@ -80,6 +80,7 @@ class HostComputeManager implements ComputeManager {
     const log = options.log.child({ component: 'compute', host: options.host });
     this.host = options.host;
     this.#ctx = { ...ports, log, config: computeConfig(config) };
+    this.#tracker = new ResourceTracker(this.#ctx.config);
     const isBusy = (uuid: string): boolean => this.#queue.isBusy(uuid);
     const inQueue = (uuid: string, work: () => Promise<void>): Promise<void> => this.#queue.run(uuid, work);
     this.#builder = new Builder(this.#ctx, this.#tracker, this.#plugs);

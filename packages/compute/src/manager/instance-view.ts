@@ -6,6 +6,7 @@ import {
   type PowerState,
 } from '@nova-hyperv/driver';
 import { InstanceNotFoundError, type InstanceRecord } from '../ports.js';
+import { settledDevices } from '../pci/assign.js';
 import type { ComputeContext } from './context.js';
 
 export function refOf(record: InstanceRecord): InstanceRef {
@@ -25,6 +26,7 @@ export function driverInstance(record: InstanceRecord): Instance {
     flavor: record.flavor,
     metadata: record.metadata,
     ephemeralsGb: record.ephemeralsGb,
+    pciDevices: settledDevices(record.pciDevices, 'new').map(({ address }) => ({ address })),
   };
 }
 

@@ -30,6 +30,7 @@ export function nodeReport(
   nodeUuid: string,
   resources: HostResources,
   used: TrackedUsage,
+  pciDevices: ComputeNodeReport['pciDevices'],
 ): ComputeNodeReport {
   return {
     uuid: nodeUuid,
@@ -49,6 +50,8 @@ export function nodeReport(
     uptime: uptimeText(ctx.clock.now(), resources.uptimeSeconds),
     cpuInfo: resources.cpuInfo,
     supportedInstances: resources.supportedInstances,
+    pciDevices,
+    gpus: resources.gpus ?? [],
   };
 }
 
@@ -70,6 +73,7 @@ export class NodeReporter {
     const { driver, instances, services, host } = this.#ctx;
     const resources = await driver.hostResources();
     const records = await instances.listByHost(host);
+    this.#tracker.pci.setDevices(resources.pciDevices ?? []);
     let placementError: unknown = null;
     try {
       await this.#updateProvider(identity, resources, records);
@@ -78,7 +82,13 @@ export class NodeReporter {
       const inventories = nodeInventories(resources, this.#ctx.config, {});
       this.#tracker.refresh(inventories, records, this.#isBusy);
     }
-    const report = nodeReport(this.#ctx, identity.nodeUuid, resources, this.#tracker.usage());
+    const report = nodeReport(
+      this.#ctx,
+      identity.nodeUuid,
+      resources,
+      this.#tracker.usage(),
+      this.#tracker.pci.offered(),
+    );
     await services.saveNode(report);
     if (placementError !== null) throw placementError;
   }

@@ -222,7 +222,7 @@ export class HostRecovery {
         vmState: 'error',
         taskState: null,
         powerState: POWER_STATE.NOSTATE,
-        ...(left.length === 0 ? { host: null, node: null, networkInfo: [] } : {}),
+        ...(left.length === 0 ? { host: null, node: null, networkInfo: [], pciDevices: [] } : {}),
       },
       { expectedTaskState: [record.taskState] },
     );

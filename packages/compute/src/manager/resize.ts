@@ -16,6 +16,7 @@ import { isOvertaken, recordFault } from './faults.js';
 import { imageOf, shutdownTimeoutSeconds } from './image-facts.js';
 import { withInstanceEvent } from './instance-event.js';
 import { driverInstance, findInstance, powerStateOf, refOf } from './instance-view.js';
+import { settledDevices } from '../pci/assign.js';
 import type { ResourceTracker } from './resource-tracker.js';
 
 /** nova/compute/task_states.py, in order. */
@@ -60,6 +61,8 @@ export class ResizeOperations {
         { expectedTaskState: ['resize_prep'] },
       );
       this.#tracker.resizeClaim(record.uuid, record.flavor, request.flavor);
+      const pciDevices = this.#tracker.pci.claimResize(record.uuid, request.flavor);
+      await instances.save(record.uuid, { pciDevices }, { expectedTaskState: ['resize_prep'] });
       await migrations.save(request.migrationUuid, {
         status: 'pre-migrating',
         destCompute: host,
@@ -133,8 +136,10 @@ export class ResizeOperations {
     }
     const powerState = await powerStateOf(this.#ctx, record);
     const vmState = powerState === POWER_STATE.SHUTDOWN ? 'stopped' : 'active';
-    await this.#save(record, { ...withoutResize(record), vmState, powerState }, [null]);
+    const pciDevices = settledDevices(record.pciDevices, 'new');
+    await this.#save(record, { ...withoutResize(record), vmState, powerState, pciDevices }, [null]);
     this.#tracker.settle(record.uuid, record.flavor);
+    this.#tracker.pci.remember({ uuid: record.uuid, pciDevices });
   }
 
   revertResize(request: MigrationInstanceRequest): Promise<void> {
@@ -187,12 +192,15 @@ export class ResizeOperations {
     const flavor: Flavor = migration?.oldFlavor ?? record.oldFlavor ?? record.flavor;
     const powerState = await powerStateOf(this.#ctx, record);
     const vmState = wasActive(record) ? 'active' : 'stopped';
+    const { pciDevices: claimed } = await this.#ctx.instances.get(record.uuid);
+    const pciDevices = settledDevices(claimed, 'old');
     await this.#save(
       record,
-      { ...withoutResize(record), ...changes, flavor, vmState, powerState, taskState: null },
+      { ...withoutResize(record), ...changes, flavor, vmState, powerState, pciDevices, taskState: null },
       expected,
     );
     this.#tracker.settle(record.uuid, flavor);
+    this.#tracker.pci.remember({ uuid: record.uuid, pciDevices });
   }
 
   /** One step on the way to the new size. A failure leads back to the old one; what cannot be led back is in ERROR. */

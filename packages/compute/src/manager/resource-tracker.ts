@@ -1,6 +1,8 @@
 import type { Flavor } from '@nova-hyperv/driver';
 import { ComputeError } from '../errors.js';
 import type { InstanceRecord } from '../ports.js';
+import { PciTracker } from '../pci/pci-tracker.js';
+import type { PciOptions } from '../pci/pci-tracker.js';
 import type { Inventories, Inventory } from '../rest/placement.js';
 import { holdsResources } from './instance-view.js';
 
@@ -52,7 +54,12 @@ function capacityOf(inventory: Inventory | undefined): number {
  */
 export class ResourceTracker {
   readonly #usages = new Map<string, Usage>();
+  readonly pci: PciTracker;
   #inventories: Inventories | null = null;
+
+  constructor(options: PciOptions = { pciDeviceSpec: [], pciAlias: [] }) {
+    this.pci = new PciTracker(options);
+  }
 
   /**
    * Takes a fresh look at the host and at the store's instances.
@@ -68,9 +75,13 @@ export class ResourceTracker {
     for (const uuid of this.#usages.keys()) {
       if (!stored.has(uuid) && !isBusy(uuid)) this.#usages.delete(uuid);
     }
+    for (const uuid of this.pci.holders()) {
+      if (!stored.has(uuid) && !isBusy(uuid)) this.pci.release(uuid);
+    }
     for (const record of instances) {
-      if (stored.has(record.uuid) && !isBusy(record.uuid))
-        this.#usages.set(record.uuid, usageOfRecord(record));
+      if (!stored.has(record.uuid) || isBusy(record.uuid)) continue;
+      this.#usages.set(record.uuid, usageOfRecord(record));
+      this.pci.remember(record);
     }
   }
 
@@ -112,6 +123,7 @@ export class ResourceTracker {
   }
 
   release(uuid: string): void {
+    this.pci.release(uuid);
     this.#usages.delete(uuid);
   }
 

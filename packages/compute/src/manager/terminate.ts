@@ -60,6 +60,7 @@ export class Terminator {
       powerState: POWER_STATE.NOSTATE,
       terminatedAt: record.terminatedAt ?? clock.now(),
       networkInfo: [],
+      pciDevices: [],
     });
     await instances.destroy(record.uuid);
     this.#tracker.release(record.uuid);

@@ -16,7 +16,6 @@ import type { BaseUse } from './base-use.js';
 import { copyToNew, publish, removeFile } from './files.js';
 import { isMissing } from './instance-folder.js';
 
-const BASE_FOLDER = '_base';
 const EXTENSIONS = ['vhd', 'vhdx', 'iso'] as const;
 /** `<image id>.<ext>` and `<image id>_<GB>.vhd` */
 const CACHED = /^(?<id>[0-9A-Za-z-]+?)(?:_\d+)?\.(?:vhd|vhdx|iso)$/;
@@ -29,7 +28,7 @@ export interface CacheOptions {
 }
 
 /**
- * Base images in `<instances_path>\_base`. A file that has its final name is whole and checked; unfinished ones begin with a dot and
+ * Base images in `<instances_path>\<subdirectory_name>`. A file that has its final name is whole and checked; unfinished ones begin with a dot and
  * this node's name. One download at a time for each image.
  */
 export class ImageCache {
@@ -48,7 +47,7 @@ export class ImageCache {
   }
 
   #path(name: string): string {
-    return joinHostPath(this.#config.instancesPath, BASE_FOLDER, name);
+    return joinHostPath(this.#config.instancesPath, this.#config.imageCacheSubdirectory, name);
   }
 
   #local(name: string): string {
@@ -118,7 +117,10 @@ export class ImageCache {
   }
 
   #baseUse(): Promise<BaseUse> {
-    return readBaseUse(this.#host.reach.local(this.#config.instancesPath), BASE_FOLDER);
+    return readBaseUse(
+      this.#host.reach.local(this.#config.instancesPath),
+      this.#config.imageCacheSubdirectory,
+    );
   }
 
   /** The time of last use is the file's own. */
@@ -260,7 +262,9 @@ export class ImageCache {
   }
 
   async #names(): Promise<readonly string[]> {
-    return readdir(this.#host.reach.local(joinHostPath(this.#config.instancesPath, BASE_FOLDER)));
+    return readdir(
+      this.#host.reach.local(joinHostPath(this.#config.instancesPath, this.#config.imageCacheSubdirectory)),
+    );
   }
 }
 

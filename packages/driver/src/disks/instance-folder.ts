@@ -11,7 +11,6 @@ const MARKER = 'nova-hyperv.json';
 const UNFINISHED = /^\.(?:new|old)-[0-9a-f-]{36}$/i;
 /** Ends the name of the folder that keeps what a resized instance was. */
 const REVERT = '_revert';
-const BASE_FOLDER = '_base';
 const MARKER_LIMIT = 4096;
 
 export interface InstanceFolder {
@@ -23,10 +22,12 @@ export interface InstanceFolder {
 export class InstanceFolders {
   readonly #reach: HostReach;
   readonly #root: string;
+  readonly #baseFolder: string;
 
-  constructor(reach: HostReach, root: string) {
+  constructor(reach: HostReach, root: string, baseFolder: string) {
     this.#reach = reach;
     this.#root = root;
+    this.#baseFolder = baseFolder;
   }
 
   pathOf(instance: Pick<InstanceRef, 'name'>): string {
@@ -38,7 +39,7 @@ export class InstanceFolders {
   }
 
   async prepareRoot(): Promise<void> {
-    await mkdir(this.#reach.local(joinHostPath(this.#root, BASE_FOLDER)), { recursive: true });
+    await mkdir(this.#reach.local(joinHostPath(this.#root, this.#baseFolder)), { recursive: true });
   }
 
   /**
@@ -120,7 +121,7 @@ export class InstanceFolders {
     const root = this.#reach.local(this.#root);
     const found: InstanceFolder[] = [];
     for (const entry of await readdir(root, { withFileTypes: true })) {
-      if (!entry.isDirectory() || entry.name === BASE_FOLDER || UNFINISHED.test(entry.name)) continue;
+      if (!entry.isDirectory() || entry.name === this.#baseFolder || UNFINISHED.test(entry.name)) continue;
       const owner = await this.#ownerOf(join(root, entry.name));
       if (owner.uuid !== undefined) found.push({ name: entry.name, uuid: owner.uuid });
     }

@@ -1,6 +1,7 @@
 import { DriverError } from '../errors.js';
 import type { EarlyPlanInput } from './input.js';
 import { machineLimits, MINIMUM_MEMORY_MB } from './limits.js';
+import { hasPciDevices } from './pci.js';
 import { versionText } from './generation.js';
 import { planNested } from './nested.js';
 import { planNuma } from './numa.js';
@@ -76,7 +77,8 @@ export function planMemory(
     );
   }
   const maximumMb = flavor.memoryMb;
-  if (config.dynamicMemoryRatio <= 1 || staticMemoryReason(processors) !== undefined) {
+  const needsAll = staticMemoryReason(processors) !== undefined || hasPciDevices(input);
+  if (config.dynamicMemoryRatio <= 1 || needsAll) {
     return { dynamic: false, startupMb: maximumMb, minimumMb: maximumMb, maximumMb };
   }
   const even = 2 * Math.floor(maximumMb / config.dynamicMemoryRatio / 2);

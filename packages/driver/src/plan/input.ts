@@ -1,3 +1,4 @@
+import type { AssignableDevice, RemoteFxFacts } from '@nova-hyperv/hyperv';
 import type { DiskInfo } from '@nova-hyperv/vhd';
 import type { DriverConfig } from '../config.js';
 import type { ImageMeta, Instance, Vif } from '../types.js';
@@ -15,6 +16,10 @@ export interface PlanHostFacts {
   readonly switches: readonly PlanSwitch[];
   /** Whether it is a guarded host; undefined when it was not asked. */
   readonly guarded?: boolean;
+  /** Read only for instances that have claimed some. */
+  readonly pciDevices?: readonly AssignableDevice[];
+  /** Read only for flavors that ask for RemoteFX. */
+  readonly remoteFx?: RemoteFxFacts;
 }
 
 export interface PlanSwitch {
@@ -32,6 +37,8 @@ export interface EarlyPlanInput {
   readonly vifs: readonly Vif[];
   readonly host: PlanHostFacts;
   readonly config: DriverConfig;
+  /** DeviceIDs of the host's devices that the instance's machine has already (resize). */
+  readonly ownPciDevices?: readonly string[];
 }
 
 /** The cached image, inspected. */

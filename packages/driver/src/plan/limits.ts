@@ -39,6 +39,9 @@ export function machineLimits(
   return { processors: row.processors[generation], memoryMb: row.memoryMb[generation] };
 }
 
+/** Discrete Device Assignment came with Windows Server 2016. */
+export const FIRST_WITH_PCI_DEVICES = [10, 0, 0] as const;
+
 /** Hyper-V Server 2012, the oldest host with this WMI provider. */
 export const OLDEST_HOST = [6, 2, 0] as const;
 /** 2012 R2, the first with IOPSLimit of attached disks. */

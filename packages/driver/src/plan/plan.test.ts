@@ -229,7 +229,12 @@ describe('refusals that need only metadata', () => {
       /accelerators/,
     ],
     ['memory encryption', withImage({ hw_mem_encryption: 'true' }), 'InstanceUnacceptable', /encryption/],
-    ['PCI devices', withExtraSpecs({ 'pci_passthrough:alias': 'gpu:1' }), 'InstanceUnacceptable', /PCI/],
+    [
+      'PCI devices by another key',
+      withExtraSpecs({ 'pci_passthrough:id': '1' }),
+      'InstanceUnacceptable',
+      /PCI/,
+    ],
     [
       'disk limits for reading',
       withExtraSpecs({ 'quota:disk_read_iops_sec': '100' }),

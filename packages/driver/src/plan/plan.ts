@@ -2,6 +2,7 @@ import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
 import type { ImageMeta } from '../types.js';
 import type { BaseImage, EarlyPlanInput, PlanInput } from './input.js';
+import { biosOrder, localBootIndexes, uefiOrder } from './boot-order.js';
 import { planMemory, planProcessors } from './capacity.js';
 import { planDiskLimit } from './disk-limits.js';
 import { planDisks, rootFormatOf } from './disks.js';
@@ -9,13 +10,15 @@ import type { DiskPlan, RootFormat } from './disks.js';
 import { chooseGeneration, versionText } from './generation.js';
 import { compareVersions, MAXIMUM_NAME_LENGTH, OLDEST_HOST } from './limits.js';
 import { planNics } from './network.js';
+import { hasPciDevices, planPciDevices } from './pci.js';
 import { planSecurity } from './security.js';
 import type { ProvisioningPlan } from './security.js';
 import { NO_SERIAL_PORTS, serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
-import { bootDeviceOfDrive, deepFreeze } from './vm-spec.js';
-import type { BiosBootDevice, FirmwareSpec, Generation, VmSpec } from './vm-spec.js';
+import { planVideo } from './video.js';
+import { deepFreeze } from './vm-spec.js';
+import type { FirmwareSpec, Generation, VmSpec } from './vm-spec.js';
 
 /** Everything about the machine that does not depend on the image's content. */
 export interface EarlyPlan {
@@ -40,7 +43,7 @@ const CHASSIS_ASSET_TAG = 'OpenStack Nova';
 export function planEarly(input: EarlyPlanInput): EarlyPlan {
   const { instance, host, config } = input;
   refuseOldHost(input);
-  refuseBadName(instance.name);
+  refuseBadName(instance.name, config.imageCacheSubdirectory);
   const generation = chooseGeneration(input);
   const rootFormat = rootFormatOf(input);
   refuseUnservedRequests(input);
@@ -63,10 +66,11 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
       nics: planNics(input.vifs, host, config, processors.nestedVirtualization),
       // What a secured guest says is nobody's on the host.
       serialPorts: security.vtpm ? NO_SERIAL_PORTS : serialPorts(input.image, instance.uuid),
-      pciDevices: [],
-      video: 'synthetic',
+      pciDevices: planPciDevices(input),
+      video: planVideo(input, generation),
       automaticStart: 'none',
-      automaticShutdown: config.instanceAutomaticShutdown ? 'shut-down' : 'save',
+      // A machine with a device of the host cannot be saved.
+      automaticShutdown: config.instanceAutomaticShutdown || hasPciDevices(input) ? 'shut-down' : 'save',
       chassisAssetTag: CHASSIS_ASSET_TAG,
     },
   });
@@ -99,14 +103,8 @@ export function withDrives(early: EarlyPlan, drives: VmSpec['drives']): VmSpec {
 }
 
 function firmware(early: EarlyPlan, drives: VmSpec['drives']): FirmwareSpec {
-  if (early.generation === 2) {
-    // The root has the first slot, so the canonical order of drives is the order to boot in; the network comes last.
-    const nics = early.vm.nics.map((nic) => `nic:${nic.portId}` as const);
-    return { kind: 'uefi', bootOrder: [...drives.map(bootDeviceOfDrive), ...nics] };
-  }
-  const media: readonly BiosBootDevice[] =
-    early.rootFormat === 'iso' ? ['cd', 'hard-disk'] : ['hard-disk', 'cd'];
-  return { kind: 'bios', bootOrder: [...media, 'network', 'floppy'] };
+  if (early.generation === 1) return { kind: 'bios', bootOrder: biosOrder(early.rootFormat === 'iso') };
+  return { kind: 'uefi', bootOrder: uefiOrder(drives, localBootIndexes(drives), early.vm.nics) };
 }
 
 function refuseOldHost({ host }: EarlyPlanInput): void {
@@ -119,11 +117,11 @@ function refuseOldHost({ host }: EarlyPlanInput): void {
 }
 
 /** The name becomes a folder's name and the machine's ElementName. */
-function refuseBadName(name: string): void {
+function refuseBadName(name: string, baseFolder: string): void {
   if (
     /^[\w-](?:[\w.-]*[\w-])?$/.test(name) &&
     name.length <= MAXIMUM_NAME_LENGTH &&
-    name.toLowerCase() !== '_base'
+    name.toLowerCase() !== baseFolder.toLowerCase()
   )
     return;
   throw new DriverError(

@@ -35,8 +35,11 @@ const RULES: readonly Rule[] = [
     harmless: asksNothing('shared'),
     feature: 'dedicated processors',
   },
-  { where: 'flavor extra spec', name: /^os:(resolution|monitors|vram)$/, feature: 'RemoteFX' },
-  { where: 'flavor extra spec', name: /^pci_passthrough:/, feature: 'PCI pass-through' },
+  {
+    where: 'flavor extra spec',
+    name: /^pci_passthrough:(?!alias$)/,
+    feature: 'PCI pass-through by another key than pci_passthrough:alias',
+  },
   { where: 'flavor extra spec', name: /^accel:device_profile$/, feature: 'accelerators' },
   {
     where: 'image property',

@@ -23,8 +23,9 @@ export interface VmSpec {
   readonly nics: readonly NicSpec[];
   /** Always COM1 and COM2. */
   readonly serialPorts: readonly [SerialPortSpec, SerialPortSpec];
-  readonly pciDevices: readonly never[];
-  readonly video: 'synthetic';
+  /** Devices of the host, by their object's keys. */
+  readonly pciDevices: readonly PciDeviceSpec[];
+  readonly video: VideoSpec;
   readonly automaticStart: 'none';
   /** What becomes of the machine when the host shuts down. */
   readonly automaticShutdown: 'turn-off' | 'save' | 'shut-down';
@@ -109,6 +110,23 @@ export interface NicSpec {
   /** The guest may send from other addresses than its own. */
   readonly macSpoofing: boolean;
 }
+
+/** Keys of a host's Msvm_PciExpress. */
+export interface PciDeviceSpec {
+  readonly systemName: string;
+  readonly deviceId: string;
+}
+
+export type VideoSpec =
+  | { readonly kind: 'synthetic' }
+  | {
+      readonly kind: 'remotefx';
+      /** Msvm_Synthetic3DDisplayControllerSettingData.MaximumScreenResolution */
+      readonly resolution: number;
+      readonly monitors: number;
+      /** MiB; null = the host's own choice. */
+      readonly vramMb: number | null;
+    };
 
 export interface SerialPortSpec {
   readonly number: 1 | 2;

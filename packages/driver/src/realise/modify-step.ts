@@ -1,9 +1,10 @@
 import type { CimInstance } from '@nova-hyperv/wsman';
 import type { NumaSpec, ProcessorSpec, VmSpec } from '../plan/vm-spec.js';
+import { modifyVideo } from './device-steps.js';
 import { modifyDrives } from './drive-steps.js';
 import { modifyNics } from './nic-steps.js';
-import { sameText } from './observe.js';
 import type { ObservedMachine, ObservedMemory, ObservedProcessor } from './observed.js';
+import { sameText } from './rows.js';
 import * as build from './settings.js';
 import type { Modification, Step } from './step.js';
 
@@ -14,6 +15,7 @@ const MODIFIERS: readonly ((spec: VmSpec, machine: ObservedMachine, host: string
   modifySerialPorts,
   modifyDrives,
   modifyNics,
+  modifyVideo,
 ];
 
 export function modifyStep(spec: VmSpec, machine: ObservedMachine, host: string): Step | undefined {

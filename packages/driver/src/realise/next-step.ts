@@ -1,4 +1,5 @@
 import type { VmSpec } from '../plan/vm-spec.js';
+import { addDevices, addVideo, removeDevices } from './device-steps.js';
 import { addControllers, addDrives, addMedia } from './drive-steps.js';
 import { featureStep } from './feature-step.js';
 import { modifyStep } from './modify-step.js';
@@ -17,7 +18,7 @@ export function nextStep(spec: VmSpec, machine: ObservedMachine, host: string): 
     spec.controllers.some(({ bus }) => bus === 'ide') && machine.controllers.length === 0;
   if (!machine.complete && needsHostsControllers) return { kind: 'observe' };
   if (machine.complete) {
-    const removal = removalStep(spec, machine);
+    const removal = removeDevices(spec, machine) ?? removalStep(spec, machine);
     if (removal !== undefined) return removal;
   }
   const additions = [
@@ -28,5 +29,11 @@ export function nextStep(spec: VmSpec, machine: ObservedMachine, host: string): 
   additions.push(...addNics(spec, machine, additions.length > 0), ...addConnections(spec, machine, host));
   if (additions.length > 0) return { kind: 'add', additions };
   if (!machine.complete) return { kind: 'observe' };
-  return modifyStep(spec, machine, host) ?? featureStep(spec, machine) ?? settingsStep(spec, machine, host);
+  return (
+    addVideo(spec, machine) ??
+    modifyStep(spec, machine, host) ??
+    featureStep(spec, machine) ??
+    settingsStep(spec, machine, host) ??
+    addDevices(spec, machine, host)
+  );
 }

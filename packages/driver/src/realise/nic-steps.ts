@@ -1,7 +1,7 @@
 import type { CimInstance } from '@nova-hyperv/wsman';
 import type { VmSpec } from '../plan/vm-spec.js';
 import { sameSlot } from './drive-steps.js';
-import { sameText } from './observe.js';
+import { sameText } from './rows.js';
 import type { ObservedMachine } from './observed.js';
 import * as build from './settings.js';
 import type { Addition, Modification } from './step.js';

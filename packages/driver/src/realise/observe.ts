@@ -1,12 +1,10 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import { parseObjectPath } from '@nova-hyperv/wsman';
 import {
   flag,
   HyperVError,
   numbers,
   numeric,
   PORT_SECURITY,
-  reference,
   RESOURCE,
   SUB_TYPE_GENERATION,
   text,
@@ -14,7 +12,9 @@ import {
 } from '@nova-hyperv/hyperv';
 import type { ResourceKind } from '@nova-hyperv/hyperv';
 import type { Bus } from '../plan/vm-spec.js';
+import { devicesOf } from './observe-devices.js';
 import { instanceIdOf } from './observed.js';
+import { keyOf, ofKind, referenceOf, sameText } from './rows.js';
 import type {
   ObservedConnection,
   ObservedController,
@@ -54,12 +54,8 @@ export function observeRows(id: string, rows: SettingsRows): ObservedMachine {
     drives: drivesOf(rows, controllers),
     nics: nicsOf(rows),
     serialPorts: serialPortsOf(rows),
+    ...devicesOf(rows),
   };
-}
-
-function ofKind(rows: SettingsRows, kind: ResourceKind): readonly CimInstance[] {
-  const { subType } = RESOURCE[kind];
-  return rows.filter((row) => sameText(text(row, 'ResourceSubType'), subType));
 }
 
 function one(rows: SettingsRows, kind: ResourceKind): CimInstance | undefined {
@@ -67,10 +63,6 @@ function one(rows: SettingsRows, kind: ResourceKind): CimInstance | undefined {
     (row) =>
       row.className === RESOURCE[kind].className && numeric(row, 'ResourceType') === RESOURCE[kind].type,
   );
-}
-
-function referenceOf(row: CimInstance): CimReference {
-  return reference(row.className, { InstanceID: text(row, 'InstanceID') });
 }
 
 function settingsOf(row: CimInstance, rows: SettingsRows): ObservedSettings {
@@ -215,19 +207,4 @@ function serialPortsOf(rows: SettingsRows): readonly ObservedSerialPort[] {
 function isParent(row: CimInstance, parent: CimReference): boolean {
   const path = text(row, 'Parent');
   return path !== '' && sameText(keyOf(path, 'InstanceID') ?? '', instanceIdOf(parent));
-}
-
-/** A key's value of an object path, whatever host and spelling of the namespace stand before it. */
-export function keyOf(path: string, key: string): string | undefined {
-  try {
-    const { keys } = parseObjectPath(path);
-    return Object.entries(keys).find(([name]) => sameText(name, key))?.[1];
-  } catch {
-    return undefined;
-  }
-}
-
-/** Windows compares ids, names and paths without regard to case. */
-export function sameText(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
 }

@@ -1,5 +1,5 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import type { Bus, Generation, MemorySpec } from '../plan/vm-spec.js';
+import type { Bus, Generation, MemorySpec, PciDeviceSpec, VideoSpec } from '../plan/vm-spec.js';
 
 /**
  * A machine as its host shows it: the spec's facts with the host's own identifiers beside them. Settings objects are kept by reference
@@ -17,6 +17,20 @@ export interface ObservedMachine {
   readonly drives: readonly ObservedDrive[];
   readonly nics: readonly ObservedNic[];
   readonly serialPorts: readonly ObservedSerialPort[];
+  readonly pciDevices: readonly ObservedPciDevice[];
+  /** Undefined: not looked at yet, or none. */
+  readonly video?: ObservedVideo;
+  /** Generation 1 has an emulated video adapter besides. */
+  readonly s3Display?: { readonly reference: CimReference; readonly address: string };
+}
+
+export interface ObservedPciDevice extends PciDeviceSpec {
+  readonly reference: CimReference;
+}
+
+export interface ObservedVideo {
+  readonly reference: CimReference;
+  readonly spec: VideoSpec;
 }
 
 export interface ObservedSettings {
@@ -93,7 +107,7 @@ export interface ObservedSerialPort {
 
 /** What is known of a machine right after its definition: nothing that the host chose. */
 export function justDefined(id: string): ObservedMachine {
-  return { id, complete: false, controllers: [], drives: [], nics: [], serialPorts: [] };
+  return { id, complete: false, controllers: [], drives: [], nics: [], serialPorts: [], pciDevices: [] };
 }
 
 export function instanceIdOf(reference: CimReference): string {

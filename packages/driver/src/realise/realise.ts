@@ -1,4 +1,6 @@
-import { HyperVError, isRefusal } from '@nova-hyperv/hyperv';
+import { HyperVError, isRefusal, RESOURCE } from '@nova-hyperv/hyperv';
+import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
+import { DriverError } from '../errors.js';
 import type { HyperVHost, InvokeOptions, MachineHandle } from '@nova-hyperv/hyperv';
 import type { VmSpec } from '../plan/vm-spec.js';
 import { nextStep } from './next-step.js';
@@ -119,11 +121,7 @@ async function add(
   now: ObservedMachine,
   invoke: InvokeOptions,
 ): Promise<ObservedMachine> {
-  const made = await host.machines.addResources(
-    machine,
-    additions.map(({ instance }) => instance),
-    invoke,
-  );
+  const made = await addExplained(host, machine, additions, invoke);
   const told =
     made.length === additions.length &&
     additions.every(({ instance }, index) => made[index]?.className === instance.className);
@@ -132,6 +130,38 @@ async function add(
     const reference = made[index];
     return reference === undefined ? before : apply(before, reference);
   }, now);
+}
+
+async function addExplained(
+  host: HyperVHost,
+  machine: MachineHandle,
+  additions: readonly Addition[],
+  invoke: InvokeOptions,
+): Promise<readonly CimReference[]> {
+  const instances = await Promise.all(additions.map((addition) => complete(host, addition)));
+  try {
+    return await host.machines.addResources(machine, instances, invoke);
+  } catch (error) {
+    if (
+      !additions.some(({ onDefaultOf }) => onDefaultOf === 'remoteFxDisplay') ||
+      !isRefusal(error) ||
+      !(error instanceof Error)
+    )
+      throw error;
+    throw new DriverError(
+      'InstanceUnacceptable',
+      `Host ${host.name} does not give machine ${machine.name} a RemoteFX adapter (${error.message}). Windows' updates disabled RemoteFX in July 2020 and removed it in April 2021 (KB4570006): use Discrete Device Assignment instead (pci_passthrough:alias).`,
+      { scope: 'host', cause: error },
+    );
+  }
+}
+
+async function complete(host: HyperVHost, { instance, onDefaultOf }: Addition): Promise<CimInstance> {
+  if (onDefaultOf === undefined) return instance;
+  const { className, subType } = RESOURCE[onDefaultOf];
+  const { properties } = await host.machines.defaultOf(className, subType);
+  const known = Object.entries(properties).filter(([name, value]) => value !== null && name !== 'InstanceID');
+  return { ...instance, properties: { ...Object.fromEntries(known), ...instance.properties } };
 }
 
 function invokeOptions({ signal }: RealiseOptions): InvokeOptions {

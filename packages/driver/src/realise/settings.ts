@@ -9,7 +9,15 @@ import {
   SUB_TYPE_GENERATION,
 } from '@nova-hyperv/hyperv';
 import type { ResourceKind, SystemSettings, WmiClasses } from '@nova-hyperv/hyperv';
-import type { DriveSpec, MemorySpec, NicSpec, ProcessorSpec, VmSpec } from '../plan/vm-spec.js';
+import type {
+  DriveSpec,
+  MemorySpec,
+  NicSpec,
+  PciDeviceSpec,
+  ProcessorSpec,
+  VideoSpec,
+  VmSpec,
+} from '../plan/vm-spec.js';
 import { biosValue, shutdownValue, START_ACTION_NONE } from './values.js';
 
 /**
@@ -46,7 +54,9 @@ export type Changes = WmiClasses[
   | 'Msvm_StorageAllocationSettingData'
   | 'Msvm_SyntheticEthernetPortSettingData'
   | 'Msvm_EthernetPortAllocationSettingData'
-  | 'Msvm_EthernetSwitchPortSecuritySettingData'];
+  | 'Msvm_EthernetSwitchPortSecuritySettingData'
+  | 'Msvm_Synthetic3DDisplayControllerSettingData'
+  | 'Msvm_ResourceAllocationSettingData'];
 
 type ClassOf<K extends ResourceKind> = WmiClasses[(typeof RESOURCE)[K]['className']];
 
@@ -95,6 +105,36 @@ export function newConnection(nic: NicSpec, nicReference: CimReference, host: st
     Parent: formatObjectPath(nicReference, { host }),
     HostResource: [switchPath(nic.switchId, host)],
   });
+}
+
+/** The host's device is named by its object's path. */
+export function newPciDevice({ systemName, deviceId }: PciDeviceSpec, host: string): CimInstance {
+  const device = reference('Msvm_PciExpress', {
+    SystemCreationClassName: 'Msvm_ComputerSystem',
+    SystemName: systemName,
+    CreationClassName: 'Msvm_PciExpress',
+    DeviceID: deviceId,
+  });
+  return settingsInstance('Msvm_PciExpressSettingData', {
+    HostResource: [formatObjectPath(device, { host })],
+  });
+}
+
+export function newVideo(video: VideoSpec): CimInstance {
+  return video.kind === 'synthetic'
+    ? settingsInstance('Msvm_SyntheticDisplayControllerSettingData', {})
+    : settingsInstance('Msvm_Synthetic3DDisplayControllerSettingData', videoProperties(video));
+}
+
+export function videoProperties(
+  video: VideoSpec,
+): WmiClasses['Msvm_Synthetic3DDisplayControllerSettingData'] {
+  if (video.kind === 'synthetic') return {};
+  return {
+    MaximumScreenResolution: video.resolution,
+    MaximumMonitors: video.monitors,
+    ...(video.vramMb === null ? {} : { VRAMSizeBytes: BigInt(video.vramMb) * 1_048_576n }),
+  };
 }
 
 export function switchPath(switchId: string, host: string): string {

@@ -5,10 +5,11 @@ import type {
   FirmwareSpec,
   NicSpec,
   SerialPortSpec,
+  VideoSpec,
   VmSpec,
 } from '../plan/vm-spec.js';
 import { BIOS_DEVICES, SHUTDOWN_ACTIONS, templateOf } from './values.js';
-import { keyOf } from './observe.js';
+import { keyOf } from './rows.js';
 import { instanceIdOf } from './observed.js';
 import type { ObservedMachine } from './observed.js';
 
@@ -18,7 +19,10 @@ import type { ObservedMachine } from './observed.js';
  */
 export function specOf(
   machine: ObservedMachine,
-  like: { readonly nics: readonly Pick<NicSpec, 'portId'>[] } = { nics: [] },
+  like: {
+    readonly nics: readonly Pick<NicSpec, 'portId'>[];
+    readonly video?: VideoSpec;
+  } = { nics: [] },
 ): VmSpec {
   const { settings, memory, processor } = machine;
   const rank = new Map(like.nics.map((nic, index) => [nic.portId, index]));
@@ -75,13 +79,20 @@ export function specOf(
       }))
       .toSorted((a, b) => (rank.get(a.portId) ?? rank.size) - (rank.get(b.portId) ?? rank.size)),
     serialPorts: [serialPort(machine, 1), serialPort(machine, 2)],
-    pciDevices: [],
-    video: 'synthetic',
+    pciDevices: machine.pciDevices.map(({ systemName, deviceId }) => ({ systemName, deviceId })),
+    video: videoOf(machine, like.video),
     automaticStart: 'none',
     automaticShutdown:
       SHUTDOWN_ACTIONS.find(([, value]) => value === settings?.shutdownAction)?.[0] ?? 'save',
     chassisAssetTag: settings?.chassisAssetTag ?? '',
   };
+}
+
+/** Video memory that nobody asked for is the host's own affair. */
+function videoOf({ video }: ObservedMachine, like: VideoSpec | undefined): VideoSpec {
+  const spec = video?.spec ?? { kind: 'synthetic' };
+  if (spec.kind !== 'remotefx' || like?.kind !== 'remotefx' || like.vramMb !== null) return spec;
+  return { ...spec, vramMb: null };
 }
 
 function serialPort(machine: ObservedMachine, number: 1 | 2): SerialPortSpec {

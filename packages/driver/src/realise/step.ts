@@ -1,10 +1,12 @@
 import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
-import type { SystemSettings } from '@nova-hyperv/hyperv';
+import type { ResourceKind, SystemSettings } from '@nova-hyperv/hyperv';
 import type { ObservedMachine } from './observed.js';
 
 /** One resource to add, and what the machine then is. */
 export interface Addition {
   readonly instance: CimInstance;
+  /** The instance goes on top of the host's own default object of this kind, whose properties are not all documented. */
+  readonly onDefaultOf?: ResourceKind;
   readonly apply: (machine: ObservedMachine, added: CimReference) => ObservedMachine;
 }
 

@@ -2,6 +2,7 @@ import { STATE } from '@nova-hyperv/hyperv';
 import type { DiskFacts, HyperVHost, MachineHandle } from '@nova-hyperv/hyperv';
 import type { SizeRuleDisk } from '@nova-hyperv/vhd';
 import type { DriverContext } from '../context.js';
+import { withDeviceFacts } from '../device-facts.js';
 import { instanceNotFound, requireMachine } from '../lookup.js';
 import { isInstanceDisk, isRootDisk, planResize } from '../plan/resize.js';
 import type { ExistingDisk, ResizePlan } from '../plan/resize.js';
@@ -47,7 +48,15 @@ export async function look(context: DriverContext, request: MigrationRequest): P
       disks.push(await existingDisk(host, drive));
     }
   }
-  const input = { instance, oldFlavor, image, vifs, host: planFactsOf(facts), config };
+  const input = {
+    instance,
+    oldFlavor,
+    image,
+    vifs,
+    host: await withDeviceFacts(context, instance, planFactsOf(facts)),
+    config,
+    ownPciDevices: observed.pciDevices.map(({ deviceId }) => deviceId),
+  };
   const plan = planResize({ ...input, drives: spec.drives, disks });
   const settingsChange = nextStep(plan.vm, observed, facts.name) !== undefined;
   const seen = { machine, observed, spec, state, disks, plan };

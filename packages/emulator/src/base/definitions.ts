@@ -23,6 +23,7 @@ export function definitions(host: RuleHost): Definitions {
   const objects: CimInstance[] = [];
   const links: CimInstance[] = [];
   for (const kind of RESOURCE_KINDS) {
+    if (kind.since === 'ten' && !host.release.isTen) continue;
     const pool = poolOf(kind, host);
     const capabilities = capabilitiesOf(kind, host);
     objects.push(pool, capabilities);

@@ -31,6 +31,9 @@ export function win32Sources(host: RuleHost, usage: HostUsage): readonly Instanc
     source('Win32_ServerFeature', () => [
       { ID: 20, Name: 'Hyper-V', ParentID: 0 },
       { ID: 57, Name: 'Multipath I/O', ParentID: 0 },
+      ...(host.remoteFx === 'absent'
+        ? []
+        : [{ ID: 322, Name: 'Remote Desktop Virtualization Host', ParentID: 0 }]),
     ]),
   ];
 }

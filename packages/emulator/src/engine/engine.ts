@@ -86,6 +86,23 @@ export interface MachineConfig {
   readonly tpm?: boolean;
   /** Index 0 is COM1. `pipe` is the pipe's name after `\\.\pipe\`; undefined = nothing connected. */
   readonly serialPorts: readonly SerialPortConfig[];
+  /** Devices of the host that the machine has for itself. */
+  readonly pciDevices?: readonly PciDeviceConfig[];
+  /** A 3D video adapter in place of the plain one. */
+  readonly video?: VideoConfig;
+}
+
+export interface PciDeviceConfig {
+  readonly id: string;
+  /** Name of a QEMU device that needs nothing besides itself. */
+  readonly model: string;
+}
+
+/** Pixels of each monitor. */
+export interface VideoConfig {
+  readonly monitors: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface NumaNodeConfig {

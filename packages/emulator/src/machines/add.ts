@@ -5,6 +5,7 @@ import { HV, HyperVError } from '../errors.js';
 import { parseObjectPath } from '../store/object-path.js';
 import { withBootSource } from './boot.js';
 import { hostPath, newResource, settingPath } from './build.js';
+import { addDisplay } from './display-rules.js';
 import { offloadDefaults } from './features.js';
 import { isKind, kindOf } from './kinds.js';
 import type { KindName } from './kinds.js';
@@ -20,6 +21,7 @@ import {
   withResource,
 } from './model.js';
 import type { Machine } from './model.js';
+import { addPciDevice } from './pci-rules.js';
 import type { RuleHost } from './rules.js';
 import { checkStorage } from './storage-rules.js';
 
@@ -68,6 +70,9 @@ const RULES: Partial<Record<KindName, AddRule>> = {
   'synthetic-nic': (machine, wanted, host) => addNic(machine, wanted, host, 'synthetic-nic'),
   'legacy-nic': (machine, wanted, host) => addNic(machine, wanted, host, 'legacy-nic'),
   connection: addConnection,
+  'pci-express': addPciDevice,
+  'synthetic-display': (machine, wanted, host) => addDisplay(machine, wanted, host, 'synthetic-display'),
+  'remotefx-display': (machine, wanted, host) => addDisplay(machine, wanted, host, 'remotefx-display'),
 };
 
 function addScsiController(machine: Machine, wanted: CimInstance, host: RuleHost): Added {

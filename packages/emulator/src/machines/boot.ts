@@ -22,8 +22,8 @@ function bootSourcesOf(machine: Machine): CimInstance[] {
 }
 
 /**
- * The whole boot order of a generation 2 machine when a caller asks for `wanted`: each entry must name a boot
- * source of this machine; what is left out follows in its old order.
+ * The boot order of a generation 2 machine when a caller asks for `wanted`: each entry must name a boot source of
+ * this machine; what is left out is not booted from.
  */
 export function orderedBootSources(
   machine: Machine,
@@ -51,10 +51,6 @@ export function orderedBootSources(
     }
     sources.delete(target);
     order.push(reported);
-  }
-  for (const path of textsOf(machine.settings.properties['BootSourceOrder'])) {
-    const target = pathTarget(path);
-    if (target !== undefined && sources.delete(target)) order.push(path);
   }
   return order;
 }

@@ -7,6 +7,7 @@ import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { parseObjectPath } from '../store/object-path.js';
 import { virtualNodes } from '../numa/virtual-nodes.js';
 import { hasTpm, isShielded } from '../security/security-settings.js';
+import { remoteFxOf } from './display-rules.js';
 import { isKind } from './kinds.js';
 import { pipeOf } from './modify.js';
 import {
@@ -20,6 +21,7 @@ import {
   resourcesOf,
 } from './model.js';
 import type { Machine } from './model.js';
+import { assignedDevices } from './pci-rules.js';
 import type { RuleHost } from './rules.js';
 
 /**
@@ -31,6 +33,8 @@ export function machineConfig(machine: Machine, host: RuleHost): MachineConfig {
   const drives = drivesOf(machine, host);
   const ports = resourcesOf(machine).filter((resource) => isKind(resource, 'serial-port'));
   const [memory, processor] = [singleOf(machine, 'memory'), singleOf(machine, 'processor')];
+  const pciDevices = assignedDevices(machine, host);
+  const video = remoteFxOf(machine);
   return {
     id: machine.id,
     name: nameOf(machine),
@@ -56,6 +60,8 @@ export function machineConfig(machine: Machine, host: RuleHost): MachineConfig {
           const pipe = pipeOf(port);
           return pipe === undefined ? {} : { pipe };
         }),
+    ...(pciDevices.length === 0 ? {} : { pciDevices }),
+    ...(video === undefined ? {} : { video }),
   };
 }
 

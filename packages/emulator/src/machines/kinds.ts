@@ -20,6 +20,8 @@ export type KindName =
   | 'serial-port'
   | 's3-display'
   | 'synthetic-display'
+  | 'remotefx-display'
+  | 'pci-express'
   | 'keyboard'
   | 'mouse';
 
@@ -35,6 +37,8 @@ export interface ResourceKind {
   /** Fixed GUID in the InstanceID of the one such resource that each machine has. */
   readonly deviceGuid?: string;
   readonly properties: Readonly<Record<string, CimValue>>;
+  /** Hosts before 10.0 do not know the kind at all. */
+  readonly since?: 'ten';
   /** Quantities of the `\Minimum`, `\Maximum` and `\Increment` siblings. */
   readonly range?: { readonly minimum: bigint; readonly maximum: bigint; readonly increment: bigint };
 }
@@ -273,6 +277,25 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     definition: 'F3CFBB4E-0B0C-4B39-9B58-8A8B8B8F5A01',
     deviceGuid: 'F3CFBB4E-0B0C-4B39-9B58-8A8B8B8F5A01',
     properties: { ...COUNTED, ResolutionType: 3, HorizontalResolution: 1024, VerticalResolution: 768 },
+  },
+  {
+    name: 'remotefx-display',
+    className: 'Msvm_Synthetic3DDisplayControllerSettingData',
+    resourceType: 24,
+    subType: 'Synthetic 3D Display Controller',
+    elementName: 'Synthetic 3D Display Controller',
+    definition: '1D1E0F1E-9B3E-4D4B-8C1A-2A6B7F4A0C11',
+    properties: { ...COUNTED, MaximumMonitors: 1, MaximumScreenResolution: 0 },
+  },
+  {
+    name: 'pci-express',
+    className: 'Msvm_PciExpressSettingData',
+    resourceType: 32_769,
+    subType: 'Virtual Pci Express Port',
+    elementName: 'PCI Express Port',
+    definition: '74E5F9A1-6C5C-4B0E-9C0C-0C6A7F6B2D31',
+    since: 'ten',
+    properties: { ...COUNTED, HostResource: [], VirtualFunctions: [0] },
   },
   {
     name: 'keyboard',

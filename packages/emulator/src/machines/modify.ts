@@ -2,10 +2,12 @@ import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { isTrue, numberOf, sameValue, textOf, textsOf } from '../cim.js';
 import { HV, HyperVError } from '../errors.js';
 import { checkFile, macAddress, switchPaths } from './add.js';
+import { checkRemoteFx, requireOff as requireDisplayOff } from './display-rules.js';
 import { isKind, kindOf } from './kinds.js';
 import type { KindName } from './kinds.js';
 import { STATE, changed, generationOf, idOf, parentOf, resourceById, withResource } from './model.js';
 import type { Machine } from './model.js';
+import { checkAssignment } from './pci-rules.js';
 import type { RuleHost } from './rules.js';
 import { isShielded } from '../security/security-settings.js';
 import { checkStorage } from './storage-rules.js';
@@ -41,7 +43,9 @@ export function modifyResource(machine: Machine, wanted: CimInstance, host: Rule
   const rule = RULES[kindOf(before)?.name ?? 'keyboard'];
   const kept = rule === undefined ? onlyNames(before, changes) : rule(machine, before, changes, host);
   const modified = changed(before, kept);
-  return { machine: withResource(machine, modified), modified };
+  const next = withResource(machine, modified);
+  checkAssignment(next);
+  return { machine: next, modified };
 }
 
 const RULES: Partial<Record<KindName, ModifyRule>> = {
@@ -56,9 +60,17 @@ const RULES: Partial<Record<KindName, ModifyRule>> = {
   connection: modifyConnection,
   'serial-port': modifySerialPort,
   's3-display': (_machine, before, changes) => accept(before, changes, ['ElementName', 'Address']),
+  'remotefx-display': modifyRemoteFx,
   'synthetic-display': (_machine, before, changes) =>
     accept(before, changes, ['ElementName', 'ResolutionType', 'HorizontalResolution', 'VerticalResolution']),
 };
+
+function modifyRemoteFx(machine: Machine, before: CimInstance, changes: Changes, host: RuleHost): Changes {
+  accept(before, changes, ['ElementName', 'MaximumMonitors', 'MaximumScreenResolution', 'VRAMSizeBytes']);
+  requireDisplayOff(machine);
+  checkRemoteFx(changed(before, changes), host);
+  return changes;
+}
 
 function onlyNames(before: CimInstance, changes: Changes): Changes {
   return accept(before, changes, ['ElementName']);

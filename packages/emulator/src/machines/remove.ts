@@ -16,6 +16,9 @@ const REMOVABLE = new Set([
   'synthetic-nic',
   'legacy-nic',
   'connection',
+  'pci-express',
+  'synthetic-display',
+  'remotefx-display',
 ]);
 
 /** One element of RemoveResourceSettings. */
@@ -63,6 +66,8 @@ function checkRunning(machine: Machine, resource: Parameters<typeof kindOf>[0], 
   if (isKind(resource, 'scsi-controller')) refuse('a controller is not hot-pluggable');
   if (isKind(resource, 'disk-drive', 'dvd-drive', 'hard-disk') && onIde(machine, resource))
     refuse('IDE is not hot-pluggable');
+  if (isKind(resource, 'pci-express', 'synthetic-display', 'remotefx-display'))
+    refuse('a device of this kind is not hot-pluggable');
   if (isKind(resource, 'legacy-nic')) refuse('a legacy network adapter is not hot-pluggable');
   if (isKind(resource, 'synthetic-nic') && (generationOf(machine) === 1 || !host.release.isTen)) {
     refuse('network adapters are hot-pluggable for generation 2 on Windows 10.0 and later only');

@@ -1,5 +1,8 @@
 import type { CimInstance, CimReference, Schema } from '@nova-hyperv/wsman';
 import type { Clock } from '../clock.js';
+import type { HostPci, HostPciDevice } from '../devices/host-pci.js';
+import type { RemoteFx } from '../options.js';
+import type { Machine } from './model.js';
 import type { DrivePaths } from '../paths.js';
 import type { NumaTopology } from '../numa/topology.js';
 import type { Release } from '../releases.js';
@@ -25,4 +28,8 @@ export interface RuleHost {
   newGuid(): string;
   /** The virtual switch that a reference names. */
   findSwitch(reference: CimReference): CimInstance | undefined;
+  readonly pci: HostPci;
+  /** The machine that has a physical device. */
+  holderOf(device: HostPciDevice): Machine | undefined;
+  readonly remoteFx: RemoteFx;
 }

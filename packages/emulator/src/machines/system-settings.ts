@@ -6,6 +6,7 @@ import { SECURE_BOOT_TEMPLATES } from '../releases.js';
 import { orderedBootSources } from './boot.js';
 import { STATE, changed, generationOf } from './model.js';
 import type { Machine } from './model.js';
+import { checkAssignment } from './pci-rules.js';
 import type { RuleHost } from './rules.js';
 
 /** When a property of the machine's settings may change: at any time, or only while the machine is off. */
@@ -102,7 +103,9 @@ export function modifySystemSettings(machine: Machine, wanted: CimInstance, host
       HV.invalidParameter,
       'Secure Boot cannot be disabled for a shielded virtual machine.',
     );
-  return { ...machine, settings: checkedSettings(machine, changes, host) };
+  const next = { ...machine, settings: checkedSettings(machine, changes, host) };
+  checkAssignment(next);
+  return next;
 }
 
 /** Settings of a new machine: the host's defaults with what the caller's text says. */

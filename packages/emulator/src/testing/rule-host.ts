@@ -7,6 +7,7 @@ import { switchInstance } from '../base/network.js';
 import { newGuid } from '../base/host-state.js';
 import { V2, sameText, settingReference, v2 } from '../cim.js';
 import { systemClock } from '../clock.js';
+import { HostPci } from '../devices/host-pci.js';
 import { addResource } from '../machines/add.js';
 import { hostPath } from '../machines/build.js';
 import { defineMachine } from '../machines/define.js';
@@ -21,6 +22,7 @@ import { DrivePaths } from '../paths.js';
 import { releaseSchema } from '../release-schema.js';
 import { RELEASES } from '../releases.js';
 import { FABRIC_GUARDIAN } from '../security/shielding-data.js';
+import { StateFiles } from '../state-files.js';
 
 export const SWITCH_ID = 'AAAAAAAA-0000-4000-8000-000000000001';
 
@@ -44,6 +46,12 @@ export function ruleHost(release: WindowsRelease = '2022', refuse: readonly stri
     guardians: [FABRIC_GUARDIAN],
     refuse: new Set(refuse),
     newGuid,
+    pci: new HostPci(
+      [{ model: 'edu' }, { model: 'pci-testdev', mounted: true }],
+      new StateFiles(path.join(root, 'state')),
+    ),
+    holderOf: () => undefined,
+    remoteFx: RELEASES[release].hasRemoteFx ? 'present' : 'absent',
     findSwitch: (reference) => {
       const state = { id: SWITCH_ID, name: 'external', adapterId: 'A', portId: 'P', mac: '0A5D00000000' };
       return sameText(reference.keys['Name'] ?? '', SWITCH_ID) ? switchInstance(state, host) : undefined;

@@ -3326,6 +3326,938 @@ export const Msvm_VirtualSystemManagementServiceSettingData_DefaultVirtualHardDi
   CacheSharableParents: 4,
 } as const;
 
+export interface Msvm_PciExpress {
+  readonly AdditionalAvailability?: readonly number[] | null;
+  readonly Availability?: number | null;
+  readonly AvailableRequestedStates?: readonly number[] | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  /** Key. */
+  readonly CreationClassName?: string | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  /** Key. */
+  readonly DeviceID?: string | null;
+  readonly DeviceInstancePath?: string | null;
+  readonly ElementName?: string | null;
+  readonly EnabledDefault?: number | null;
+  readonly EnabledState?: number | null;
+  readonly ErrorCleared?: boolean | null;
+  readonly ErrorDescription?: string | null;
+  readonly FunctionNumber?: number | null;
+  readonly HealthState?: number | null;
+  readonly IdentifyingDescriptions?: readonly string[] | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly InstanceID?: string | null;
+  readonly LastErrorCode?: number | null;
+  readonly LocationPath?: string | null;
+  /** Unit: MilliSeconds. */
+  readonly MaxQuiesceTime?: bigint | null;
+  readonly Name?: string | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherEnabledState?: string | null;
+  readonly OtherIdentifyingInfo?: readonly string[] | null;
+  readonly PowerManagementCapabilities?: readonly number[] | null;
+  readonly PowerManagementSupported?: boolean | null;
+  /** Unit: Hours. */
+  readonly PowerOnHours?: bigint | null;
+  readonly PrimaryStatus?: number | null;
+  readonly RequestedState?: number | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+  readonly StatusInfo?: number | null;
+  /** Key. */
+  readonly SystemCreationClassName?: string | null;
+  /** Key. */
+  readonly SystemName?: string | null;
+  readonly TimeOfLastStateChange?: CimDateTime | null;
+  /** Unit: Hours. */
+  readonly TotalPowerOnHours?: bigint | null;
+  readonly TransitioningToState?: number | null;
+}
+
+export const Msvm_PciExpress_AdditionalAvailability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_PciExpress_Availability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_PciExpress_AvailableRequestedStates = {
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+} as const;
+
+export const Msvm_PciExpress_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_PciExpress_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_PciExpress_EnabledDefault = {
+  Enabled: 2,
+  Disabled: 3,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  NoDefault: 7,
+  Quiesce: 9,
+} as const;
+
+export const Msvm_PciExpress_EnabledState = {
+  Unknown: 0,
+  Other: 1,
+  Enabled: 2,
+  Disabled: 3,
+  ShuttingDown: 4,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  InTest: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Starting: 10,
+} as const;
+
+export const Msvm_PciExpress_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_PciExpress_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_PciExpress_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_PciExpress_PowerManagementCapabilities = {
+  Unknown: 0,
+  NotSupported: 1,
+  Disabled: 2,
+  Enabled: 3,
+  PowerSavingModesEnteredAutomatically: 4,
+  PowerStateSettable: 5,
+  PowerCyclingSupported: 6,
+  TimedPowerOnSupported: 7,
+} as const;
+
+export const Msvm_PciExpress_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_PciExpress_RequestedState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_PciExpress_StatusInfo = {
+  Other: 1,
+  Unknown: 2,
+  Enabled: 3,
+  Disabled: 4,
+  NotApplicable: 5,
+} as const;
+
+export const Msvm_PciExpress_TransitioningToState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export interface Msvm_PciExpressSettingData {
+  readonly Address?: string | null;
+  readonly AddressOnParent?: string | null;
+  readonly AllocationUnits?: string | null;
+  readonly AutomaticAllocation?: boolean | null;
+  readonly AutomaticDeallocation?: boolean | null;
+  readonly Caption?: string | null;
+  readonly Connection?: readonly string[] | null;
+  readonly ConsumerVisibility?: number | null;
+  readonly Description?: string | null;
+  readonly ElementName?: string | null;
+  readonly HostResource?: readonly string[] | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly Limit?: bigint | null;
+  readonly MappingBehavior?: number | null;
+  readonly OtherResourceType?: string | null;
+  readonly Parent?: string | null;
+  readonly PoolID?: string | null;
+  readonly Reservation?: bigint | null;
+  readonly ResourceSubType?: string | null;
+  readonly ResourceType?: number | null;
+  readonly VirtualFunctions?: readonly number[] | null;
+  readonly VirtualQuantity?: bigint | null;
+  readonly VirtualQuantityUnits?: string | null;
+  readonly VirtualSystemIdentifiers?: readonly string[] | null;
+  readonly Weight?: number | null;
+}
+
+export const Msvm_PciExpressSettingData_ConsumerVisibility = {
+  Unknown: 0,
+  PassedThrough: 2,
+  Virtualized: 3,
+  NotRepresented: 4,
+} as const;
+
+export const Msvm_PciExpressSettingData_MappingBehavior = {
+  Unknown: 0,
+  NotSupported: 2,
+  Dedicated: 3,
+  SoftAffinity: 4,
+  HardAffinity: 5,
+} as const;
+
+export const Msvm_PciExpressSettingData_ResourceType = {
+  Other: 1,
+  ComputerSystem: 2,
+  Processor: 3,
+  Memory: 4,
+  IDEController: 5,
+  ParallelSCSIHBA: 6,
+  FCHBA: 7,
+  ISCSIHBA: 8,
+  IBHCA: 9,
+  EthernetAdapter: 10,
+  OtherNetworkAdapter: 11,
+  IOSlot: 12,
+  IODevice: 13,
+  FloppyDrive: 14,
+  CDDrive: 15,
+  DVDDrive: 16,
+  DiskDrive: 17,
+  TapeDrive: 18,
+  StorageExtent: 19,
+  OtherStorageDevice: 20,
+  SerialPort: 21,
+  ParallelPort: 22,
+  USBController: 23,
+  GraphicsController: 24,
+  IEEE1394Controller: 25,
+  PartitionableUnit: 26,
+  BasePartitionableUnit: 27,
+  Power: 28,
+  CoolingCapacity: 29,
+  EthernetSwitchPort: 30,
+  LogicalDisk: 31,
+  StorageVolume: 32,
+  EthernetConnection: 33,
+} as const;
+
+export interface Msvm_SyntheticDisplayControllerSettingData {
+  readonly Address?: string | null;
+  readonly AddressOnParent?: string | null;
+  readonly AllocationUnits?: string | null;
+  readonly AutomaticAllocation?: boolean | null;
+  readonly AutomaticDeallocation?: boolean | null;
+  readonly Caption?: string | null;
+  readonly Connection?: readonly string[] | null;
+  readonly ConsumerVisibility?: number | null;
+  readonly Description?: string | null;
+  readonly ElementName?: string | null;
+  readonly HorizontalResolution?: number | null;
+  readonly HostResource?: readonly string[] | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly Limit?: bigint | null;
+  readonly MappingBehavior?: number | null;
+  readonly OtherResourceType?: string | null;
+  readonly Parent?: string | null;
+  readonly PoolID?: string | null;
+  readonly Reservation?: bigint | null;
+  readonly ResolutionType?: number | null;
+  readonly ResourceSubType?: string | null;
+  readonly ResourceType?: number | null;
+  readonly VerticalResolution?: number | null;
+  readonly VirtualQuantity?: bigint | null;
+  readonly VirtualQuantityUnits?: string | null;
+  readonly Weight?: number | null;
+}
+
+export const Msvm_SyntheticDisplayControllerSettingData_ConsumerVisibility = {
+  Unknown: 0,
+  PassedThrough: 2,
+  Virtualized: 3,
+  NotRepresented: 4,
+} as const;
+
+export const Msvm_SyntheticDisplayControllerSettingData_MappingBehavior = {
+  Unknown: 0,
+  NotSupported: 2,
+  Dedicated: 3,
+  SoftAffinity: 4,
+  HardAffinity: 5,
+} as const;
+
+export const Msvm_SyntheticDisplayControllerSettingData_ResolutionType = {
+  Unknown: 0,
+  Other: 1,
+  Maximum: 2,
+  Single: 3,
+  Default: 4,
+} as const;
+
+export const Msvm_SyntheticDisplayControllerSettingData_ResourceType = {
+  Other: 1,
+  ComputerSystem: 2,
+  Processor: 3,
+  Memory: 4,
+  IDEController: 5,
+  ParallelSCSIHBA: 6,
+  FCHBA: 7,
+  ISCSIHBA: 8,
+  IBHCA: 9,
+  EthernetAdapter: 10,
+  OtherNetworkAdapter: 11,
+  IOSlot: 12,
+  IODevice: 13,
+  FloppyDrive: 14,
+  CDDrive: 15,
+  DVDDrive: 16,
+  DiskDrive: 17,
+  TapeDrive: 18,
+  StorageExtent: 19,
+  OtherStorageDevice: 20,
+  SerialPort: 21,
+  ParallelPort: 22,
+  USBController: 23,
+  GraphicsController: 24,
+  IEEE1394Controller: 25,
+  PartitionableUnit: 26,
+  BasePartitionableUnit: 27,
+  Power: 28,
+  CoolingCapacity: 29,
+  EthernetSwitchPort: 30,
+  LogicalDisk: 31,
+  StorageVolume: 32,
+  EthernetConnection: 33,
+} as const;
+
+export interface Msvm_Synthetic3DDisplayControllerSettingData {
+  readonly Address?: string | null;
+  readonly AddressOnParent?: string | null;
+  readonly AllocationUnits?: string | null;
+  readonly AutomaticAllocation?: boolean | null;
+  readonly AutomaticDeallocation?: boolean | null;
+  readonly Caption?: string | null;
+  readonly Connection?: readonly string[] | null;
+  readonly ConsumerVisibility?: number | null;
+  readonly Description?: string | null;
+  readonly ElementName?: string | null;
+  readonly HostResource?: readonly string[] | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly Limit?: bigint | null;
+  readonly MappingBehavior?: number | null;
+  readonly MaximumMonitors?: number | null;
+  readonly MaximumScreenResolution?: number | null;
+  readonly OtherResourceType?: string | null;
+  readonly Parent?: string | null;
+  readonly PoolID?: string | null;
+  readonly Reservation?: bigint | null;
+  readonly ResourceSubType?: string | null;
+  readonly ResourceType?: number | null;
+  readonly VRAMSizeBytes?: bigint | null;
+  readonly VirtualQuantity?: bigint | null;
+  readonly VirtualQuantityUnits?: string | null;
+  readonly Weight?: number | null;
+}
+
+export const Msvm_Synthetic3DDisplayControllerSettingData_ConsumerVisibility = {
+  Unknown: 0,
+  PassedThrough: 2,
+  Virtualized: 3,
+  NotRepresented: 4,
+} as const;
+
+export const Msvm_Synthetic3DDisplayControllerSettingData_MappingBehavior = {
+  Unknown: 0,
+  NotSupported: 2,
+  Dedicated: 3,
+  SoftAffinity: 4,
+  HardAffinity: 5,
+} as const;
+
+export const Msvm_Synthetic3DDisplayControllerSettingData_ResourceType = {
+  Other: 1,
+  ComputerSystem: 2,
+  Processor: 3,
+  Memory: 4,
+  IDEController: 5,
+  ParallelSCSIHBA: 6,
+  FCHBA: 7,
+  ISCSIHBA: 8,
+  IBHCA: 9,
+  EthernetAdapter: 10,
+  OtherNetworkAdapter: 11,
+  IOSlot: 12,
+  IODevice: 13,
+  FloppyDrive: 14,
+  CDDrive: 15,
+  DVDDrive: 16,
+  DiskDrive: 17,
+  TapeDrive: 18,
+  StorageExtent: 19,
+  OtherStorageDevice: 20,
+  SerialPort: 21,
+  ParallelPort: 22,
+  USBController: 23,
+  GraphicsController: 24,
+  IEEE1394Controller: 25,
+  PartitionableUnit: 26,
+  BasePartitionableUnit: 27,
+  Power: 28,
+  CoolingCapacity: 29,
+  EthernetSwitchPort: 30,
+  LogicalDisk: 31,
+  StorageVolume: 32,
+  EthernetConnection: 33,
+} as const;
+
+export interface Msvm_Physical3dGraphicsProcessor {
+  readonly AdapterIndexID?: bigint | null;
+  readonly AdditionalAvailability?: readonly number[] | null;
+  readonly Availability?: number | null;
+  readonly AvailableRequestedStates?: readonly number[] | null;
+  readonly AvailableVideoMemory?: bigint | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  readonly CompatibleForVirtualization?: boolean | null;
+  /** Key. */
+  readonly CreationClassName?: string | null;
+  readonly DedicatedSystemMemory?: bigint | null;
+  readonly DedicatedVideoMemory?: bigint | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  /** Key. */
+  readonly DeviceID?: string | null;
+  readonly DirectXVersion?: string | null;
+  readonly DriverDate?: CimDateTime | null;
+  readonly DriverInstalled?: CimDateTime | null;
+  readonly DriverModelVersion?: string | null;
+  readonly DriverProvider?: string | null;
+  readonly DriverVersion?: string | null;
+  readonly ElementName?: string | null;
+  readonly EnabledDefault?: number | null;
+  readonly EnabledForVirtualization?: boolean | null;
+  readonly EnabledState?: number | null;
+  readonly ErrorCleared?: boolean | null;
+  readonly ErrorDescription?: string | null;
+  readonly GPUID?: string | null;
+  readonly HealthState?: number | null;
+  readonly IdentifyingDescriptions?: readonly string[] | null;
+  readonly InstallDate?: CimDateTime | null;
+  readonly InstanceID?: string | null;
+  readonly LastErrorCode?: number | null;
+  readonly MaxQuiesceTime?: bigint | null;
+  readonly Name?: string | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherEnabledState?: string | null;
+  readonly OtherIdentifyingInfo?: readonly string[] | null;
+  readonly PixelShaderVersion?: string | null;
+  readonly PowerManagementCapabilities?: readonly number[] | null;
+  readonly PowerManagementSupported?: boolean | null;
+  readonly PowerOnHours?: bigint | null;
+  readonly PrimaryStatus?: number | null;
+  readonly Rating?: bigint | null;
+  readonly RequestedState?: number | null;
+  readonly SharedSystemMemory?: bigint | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+  readonly StatusInfo?: number | null;
+  /** Key. */
+  readonly SystemCreationClassName?: string | null;
+  /** Key. */
+  readonly SystemName?: string | null;
+  readonly TimeOfLastStateChange?: CimDateTime | null;
+  readonly TotalPowerOnHours?: bigint | null;
+  readonly TotalVideoMemory?: bigint | null;
+  readonly TransitioningToState?: number | null;
+}
+
+export const Msvm_Physical3dGraphicsProcessor_AdditionalAvailability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_Availability = {
+  Other: 1,
+  Unknown: 2,
+  RunningFullPower: 3,
+  Warning: 4,
+  InTest: 5,
+  NotApplicable: 6,
+  PowerOff: 7,
+  OffLine: 8,
+  OffDuty: 9,
+  Degraded: 10,
+  NotInstalled: 11,
+  InstallError: 12,
+  PowerSaveUnknown: 13,
+  PowerSaveLowPowerMode: 14,
+  PowerSaveStandby: 15,
+  PowerCycle: 16,
+  PowerSaveWarning: 17,
+  Paused: 18,
+  NotReady: 19,
+  NotConfigured: 20,
+  Quiesced: 21,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_AvailableRequestedStates = {
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_EnabledDefault = {
+  Enabled: 2,
+  Disabled: 3,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  NoDefault: 7,
+  Quiesce: 9,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_EnabledState = {
+  Unknown: 0,
+  Other: 1,
+  Enabled: 2,
+  Disabled: 3,
+  ShuttingDown: 4,
+  NotApplicable: 5,
+  EnabledButOffline: 6,
+  InTest: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Starting: 10,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_PowerManagementCapabilities = {
+  Unknown: 0,
+  NotSupported: 1,
+  Disabled: 2,
+  Enabled: 3,
+  PowerSavingModesEnteredAutomatically: 4,
+  PowerStateSettable: 5,
+  PowerCyclingSupported: 6,
+  TimedPowerOnSupported: 7,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_RequestedState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Deferred: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_StatusInfo = {
+  Other: 1,
+  Unknown: 2,
+  Enabled: 3,
+  Disabled: 4,
+  NotApplicable: 5,
+} as const;
+
+export const Msvm_Physical3dGraphicsProcessor_TransitioningToState = {
+  Unknown: 0,
+  Enabled: 2,
+  Disabled: 3,
+  ShutDown: 4,
+  NoChange: 5,
+  Offline: 6,
+  Test: 7,
+  Defer: 8,
+  Quiesce: 9,
+  Reboot: 10,
+  Reset: 11,
+  NotApplicable: 12,
+} as const;
+
+export interface Msvm_Synth3dVideoPool {
+  readonly AllocationUnits?: string | null;
+  readonly Capacity?: bigint | null;
+  readonly Caption?: string | null;
+  readonly CommunicationStatus?: number | null;
+  readonly ConsumedResourceUnits?: string | null;
+  readonly CurrentlyConsumedResource?: bigint | null;
+  readonly Description?: string | null;
+  readonly DetailedStatus?: number | null;
+  readonly DirectXVersion?: string | null;
+  readonly ElementName?: string | null;
+  readonly HealthState?: number | null;
+  readonly InstallDate?: CimDateTime | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly Is3dVideoSupported?: boolean | null;
+  readonly IsGPUCapable?: boolean | null;
+  readonly IsSLATCapable?: boolean | null;
+  readonly MaxConsumableResource?: bigint | null;
+  readonly Name?: string | null;
+  readonly OperatingStatus?: number | null;
+  readonly OperationalStatus?: readonly number[] | null;
+  readonly OtherResourceType?: string | null;
+  readonly PoolID?: string | null;
+  readonly PrimaryStatus?: number | null;
+  readonly Primordial?: boolean | null;
+  readonly RequiredMinimumDirectXVersion?: string | null;
+  readonly Reserved?: bigint | null;
+  readonly ResourceSubType?: string | null;
+  readonly ResourceType?: number | null;
+  readonly Status?: string | null;
+  readonly StatusDescriptions?: readonly string[] | null;
+}
+
+export const Msvm_Synth3dVideoPool_CommunicationStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  CommunicationOK: 2,
+  LostCommunication: 3,
+  NoContact: 4,
+} as const;
+
+export const Msvm_Synth3dVideoPool_DetailedStatus = {
+  NotAvailable: 0,
+  NoAdditionalInformation: 1,
+  Stressed: 2,
+  PredictiveFailure: 3,
+  NonRecoverableError: 4,
+  SupportingEntityInError: 5,
+} as const;
+
+export const Msvm_Synth3dVideoPool_HealthState = {
+  Unknown: 0,
+  OK: 5,
+  DegradedWarning: 10,
+  MinorFailure: 15,
+  MajorFailure: 20,
+  CriticalFailure: 25,
+  NonRecoverableError: 30,
+} as const;
+
+export const Msvm_Synth3dVideoPool_OperatingStatus = {
+  Unknown: 0,
+  NotAvailable: 1,
+  Servicing: 2,
+  Starting: 3,
+  Stopping: 4,
+  Stopped: 5,
+  Aborted: 6,
+  Dormant: 7,
+  Completed: 8,
+  Migrating: 9,
+  Emigrating: 10,
+  Immigrating: 11,
+  Snapshotting: 12,
+  ShuttingDown: 13,
+  InTest: 14,
+  Transitioning: 15,
+  InService: 16,
+} as const;
+
+export const Msvm_Synth3dVideoPool_OperationalStatus = {
+  Unknown: 0,
+  Other: 1,
+  OK: 2,
+  Degraded: 3,
+  Stressed: 4,
+  PredictiveFailure: 5,
+  Error: 6,
+  NonRecoverableError: 7,
+  Starting: 8,
+  Stopping: 9,
+  Stopped: 10,
+  InService: 11,
+  NoContact: 12,
+  LostCommunication: 13,
+  Aborted: 14,
+  Dormant: 15,
+  SupportingEntityInError: 16,
+  Completed: 17,
+  PowerMode: 18,
+} as const;
+
+export const Msvm_Synth3dVideoPool_PrimaryStatus = {
+  Unknown: 0,
+  OK: 1,
+  Degraded: 2,
+  Error: 3,
+} as const;
+
+export const Msvm_Synth3dVideoPool_ResourceType = {
+  Other: 1,
+  ComputerSystem: 2,
+  Processor: 3,
+  Memory: 4,
+  IDEController: 5,
+  ParallelSCSIHBA: 6,
+  FCHBA: 7,
+  ISCSIHBA: 8,
+  IBHCA: 9,
+  EthernetAdapter: 10,
+  OtherNetworkAdapter: 11,
+  IOSlot: 12,
+  IODevice: 13,
+  FloppyDrive: 14,
+  CDDrive: 15,
+  DVDDrive: 16,
+  DiskDrive: 17,
+  TapeDrive: 18,
+  StorageExtent: 19,
+  OtherStorageDevice: 20,
+  SerialPort: 21,
+  ParallelPort: 22,
+  USBController: 23,
+  GraphicsController: 24,
+  IEEE1394Controller: 25,
+  PartitionableUnit: 26,
+  BasePartitionableUnit: 27,
+  Power: 28,
+  CoolingCapacity: 29,
+  EthernetSwitchPort: 30,
+  LogicalDisk: 31,
+  StorageVolume: 32,
+  EthernetConnection: 33,
+} as const;
+
+export interface Win32_ServerFeature {
+  /** Key. */
+  readonly ID?: number | null;
+  readonly Name?: string | null;
+  readonly ParentID?: number | null;
+}
+
 export interface Win32_OperatingSystem {
   readonly BootDevice?: string | null;
   readonly BuildNumber?: string | null;

@@ -41,6 +41,30 @@ function statistics(call: Call, { node, servers }: Hypervisor): object {
   };
 }
 
+/** Only of hosts that have some: the pools under the name that Nova's extension gave them, and the graphics processors. */
+function devices({ pciDevices, gpus }: NodeView): object {
+  const pools = new Map<string, { vendor_id: string; product_id: string; count: number }>();
+  for (const { vendorId, productId, tags } of pciDevices) {
+    const key = JSON.stringify([vendorId, productId, tags]);
+    const pool = pools.get(key) ?? { ...tags, vendor_id: vendorId, product_id: productId, count: 0 };
+    pools.set(key, { ...pool, count: pool.count + 1 });
+  }
+  return {
+    ...(pools.size === 0 ? {} : { 'os-pci:pci_stats': [...pools.values()] }),
+    ...(gpus.length === 0
+      ? {}
+      : {
+          gpu_info: gpus.map((gpu) => ({
+            name: gpu.name,
+            driver_version: gpu.driverVersion,
+            total_video_ram: gpu.totalVideoRamMb,
+            available_video_ram: gpu.availableVideoRamMb,
+            directx_version: gpu.directXVersion,
+          })),
+        }),
+  };
+}
+
 /** 2.88 has the uptime in place of the amounts. */
 export function hypervisorDetail(call: Call, one: Hypervisor, withServers: boolean): object {
   const { node, service, up } = one;
@@ -54,6 +78,7 @@ export function hypervisorDetail(call: Call, one: Hypervisor, withServers: boole
       host: service.host,
       disabled_reason: service.disabledReason,
     },
+    ...devices(node),
     ...(call.version >= 88 ? { uptime: up ? node.uptime : null } : statistics(call, one)),
   };
 }

@@ -32,6 +32,7 @@ const host = (
   disabled: false,
   disabledReason: null,
   forcedDown: false,
+  freePciDevices: [],
   ...changes,
 });
 
@@ -45,6 +46,7 @@ const request = (
   requestedHost: null,
   requestedNode: null,
   excludedHosts: [],
+  pciRequests: [],
   hints: {},
   hostsOfServers: new Map(),
   ...changes,
@@ -53,6 +55,39 @@ const request = (
 /** Name of the filter that removes the host, or null. */
 const removedBy = (one: HostState, wanted: SchedulingRequest, filters = FILTERS): string | null =>
   filterHosts([one], wanted, filters).removals[0]?.filter ?? null;
+
+const pci = (address: string, productId: string) => ({
+  address,
+  vendorId: '1234',
+  productId,
+  devType: 'type-PCI',
+  tags: {},
+});
+const ask = (aliasName: string, count: number, productId?: string) => ({
+  aliasName,
+  count,
+  specs: [
+    { devType: 'type-PCI' as const, vendorId: '1234', ...(productId === undefined ? {} : { productId }) },
+  ],
+});
+
+describe('PciPassthroughFilter', () => {
+  const two = host('two', { freePciDevices: [pci('0000:03:00.0', '11e8'), pci('0000:04:00.0', '0005')] });
+
+  it('lets pass what asks for nothing, and hosts that have enough', () => {
+    expect(removedBy(host('none'), request())).toBeNull();
+    expect(removedBy(two, request({ pciRequests: [ask('any', 2)] }))).toBeNull();
+  });
+  it('finds the choice that serves a wide and a narrow request at once', () => {
+    expect(removedBy(two, request({ pciRequests: [ask('any', 1), ask('edu', 1, '11e8')] }))).toBeNull();
+  });
+  it('removes hosts that have too few, and says what they have', () => {
+    const wanted = request({ pciRequests: [ask('edu', 2, '11e8')] });
+    const [removal] = filterHosts([two], wanted, FILTERS).removals;
+    expect(removal).toMatchObject({ filter: 'PciPassthroughFilter' });
+    expect(removal?.reason).toMatch(/edu:2.*1234:11e8, 1234:0005/);
+  });
+});
 
 describe('filters', () => {
   const old = host('old', {}, { hypervisorVersion: 6003 });

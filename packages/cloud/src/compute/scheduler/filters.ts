@@ -1,3 +1,4 @@
+import { assignDevices } from '@nova-hyperv/compute';
 import { missingCapability } from './capabilities.js';
 import type { HostState, SchedulingRequest } from './host-state.js';
 import { hypervisorVersion, parseVersionPredicate, satisfies } from './version-predicate.js';
@@ -98,6 +99,20 @@ const capabilities: HostFilter = {
   advice: () => 'No host has the capabilities that the flavor asks for.',
 };
 
+/** nova/scheduler/filters/pci_passthrough_filter.py */
+const pciPassthrough: HostFilter = {
+  name: 'PciPassthroughFilter',
+  reject: ({ freePciDevices }, { pciRequests }) => {
+    if (pciRequests.length === 0 || assignDevices(freePciDevices, pciRequests) !== undefined) return null;
+    const free = freePciDevices.map(({ vendorId, productId }) => `${vendorId}:${productId}`);
+    return `${wordsOf(pciRequests)} is asked for; its free PCI devices are ${free.length === 0 ? 'none' : free.join(', ')}`;
+  },
+  advice: ({ pciRequests }) => `No host has free PCI devices for ${wordsOf(pciRequests)}.`,
+};
+
+const wordsOf = (requests: SchedulingRequest['pciRequests']): string =>
+  requests.map(({ aliasName, count }) => `${aliasName}:${count}`).join(',');
+
 const hinted = (value: unknown): readonly string[] =>
   Array.isArray(value)
     ? value.filter((one) => typeof one === 'string')
@@ -138,6 +153,7 @@ export const FILTERS: readonly HostFilter[] = [
   zone,
   imageProperties,
   capabilities,
+  pciPassthrough,
   sameHost,
   differentHost,
 ];

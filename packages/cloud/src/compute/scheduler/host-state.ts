@@ -1,6 +1,8 @@
+import type { OfferedPciDevice, PciRequest } from '@nova-hyperv/compute';
 import type { Flavor } from '@nova-hyperv/driver';
 import type { Nova } from '../deps.js';
 import { zoneOf } from '../services/zones.js';
+import { readPciDevices } from '../store/columns.js';
 import { isUp, listNodes, listServices, type NodeView } from '../store/service-store.js';
 import type { ImageRequirements } from './image-properties.js';
 
@@ -13,6 +15,8 @@ export interface HostState {
   readonly disabled: boolean;
   readonly disabledReason: string | null;
   readonly forcedDown: boolean;
+  /** Devices that no instance holds. */
+  readonly freePciDevices: readonly OfferedPciDevice[];
 }
 
 /** What is looked for. */
@@ -23,13 +27,34 @@ export interface SchedulingRequest {
   readonly requestedHost: string | null;
   readonly requestedNode: string | null;
   readonly excludedHosts: readonly string[];
+  readonly pciRequests: readonly PciRequest[];
   readonly hints: Readonly<Record<string, unknown>>;
   /** Hosts of the servers that hints name, by their UUIDs. */
   readonly hostsOfServers: ReadonlyMap<string, string | null>;
 }
 
-export async function loadHostStates(nova: Nova): Promise<readonly HostState[]> {
+/** `host address` of every device that another instance holds. */
+async function heldPciDevices(nova: Nova, instanceUuid: string): Promise<ReadonlySet<string>> {
+  const rows = await nova.db
+    .selectFrom('compute_instance')
+    .select(['host', 'pci_devices'])
+    .where('deleted', '=', 0)
+    .where('host', 'is not', null)
+    .where('pci_devices', '!=', '[]')
+    .where('uuid', '!=', instanceUuid)
+    .execute();
+  return new Set(
+    rows.flatMap((row) => readPciDevices(row.pci_devices).map(({ address }) => `${row.host} ${address}`)),
+  );
+}
+
+const freeOf = (node: NodeView, held: ReadonlySet<string>): readonly OfferedPciDevice[] =>
+  node.pciDevices.filter(({ address }) => !held.has(`${node.host} ${address}`));
+
+/** @param instanceUuid who asks: what it holds is free for it */
+export async function loadHostStates(nova: Nova, instanceUuid: string): Promise<readonly HostState[]> {
   const services = (await listServices(nova.db)).filter((service) => service.binary === 'nova-compute');
+  const held = await heldPciDevices(nova, instanceUuid);
   const states: HostState[] = [];
   for (const node of await listNodes(nova.db)) {
     const service = services.find((one) => one.host === node.host);
@@ -42,6 +67,7 @@ export async function loadHostStates(nova: Nova): Promise<readonly HostState[]> 
       disabled: service.disabled,
       disabledReason: service.disabledReason,
       forcedDown: service.forcedDown,
+      freePciDevices: freeOf(node, held),
     });
   }
   return states;

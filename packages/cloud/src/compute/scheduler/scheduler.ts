@@ -1,4 +1,4 @@
-import type { InstanceRecord } from '@nova-hyperv/compute';
+import { pciRequestsOf, type InstanceRecord } from '@nova-hyperv/compute';
 import type { Nova } from '../deps.js';
 import type { Candidate } from '../ports.js';
 import type { RequestSpec } from '../store/request-specs.js';
@@ -108,6 +108,7 @@ async function toRequest(
     requestedHost: spec.requestedHost,
     requestedNode: spec.requestedNode,
     excludedHosts: spec.excludedHosts,
+    pciRequests: pciRequestsOf(instance.flavor, nova.pciAliases),
     hints: spec.hints,
     hostsOfServers: await hostsOfHinted(nova, spec, instance.projectId),
   };
@@ -128,7 +129,7 @@ export async function selectHosts(
   spec: RequestSpec,
 ): Promise<readonly Choice[]> {
   const request = await toRequest(nova, instance, spec);
-  const hosts = await loadHostStates(nova);
+  const hosts = await loadHostStates(nova, instance.uuid);
   const { passed, removals, last } = filterHosts(hosts, request, spec.forced ? FORCED_FILTERS : FILTERS);
   if (passed.length === 0) {
     const advice = last === null ? 'There are not enough hosts available.' : last.advice(request);

@@ -5,6 +5,7 @@ import { links, type Call, type Route } from '../api/call.js';
 import type { Nova } from '../deps.js';
 import { visibleFlavor } from '../flavors/routes.js';
 import type { ImageView, ResolvedNetworks } from '../ports.js';
+import { checkPciRequests } from './pci-checks.js';
 import { checkTraits } from '../scheduler/resources.js';
 import { findKeypair } from '../store/keypairs.js';
 import { driverFlavor, type FlavorRecord } from '../store/flavors.js';
@@ -109,6 +110,7 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
   checkImage(image, flavor, call.context);
   checkTraits(flavor.extraSpecs, image.properties);
   checkNuma(driverFlavor(flavor), image.properties);
+  checkPciRequests(nova, flavor);
   const limit = (await limitsOf(nova.db, call.context.projectId, nova.config)).metadata_items;
   if (limit >= 0 && Object.keys(server.metadata ?? {}).length > limit) {
     throw forbidden(`Maximum number of metadata items exceeds ${limit}`);

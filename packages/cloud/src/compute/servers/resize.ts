@@ -19,6 +19,7 @@ import type { ServerRecord } from '../store/records.js';
 import type { ComputeTables } from '../store/tables.js';
 import { toApiError } from './compute-errors.js';
 import { checkImage, checkNuma } from './image-checks.js';
+import { checkPciRequests } from './pci-checks.js';
 import { computeOf } from './power.js';
 import { checkLock, checkState, STATE_RULES } from './states.js';
 
@@ -40,7 +41,7 @@ export async function resizeServer(
   computeOf(nova, server);
   checkState(server, STATE_RULES.resize);
   const flavor = await newFlavor(nova, call, flavorRef.split('/').at(-1) ?? '');
-  checkFlavor(call, server, flavor);
+  checkFlavor(nova, call, server, flavor);
   await begin(nova, server, 'resize', async (trx) => {
     await checkQuota(nova, trx, server, { from: server.flavor, to: flavor });
     await saveIn(trx, server.uuid, { taskState: 'resize_prep' }, [null]);
@@ -73,7 +74,7 @@ async function newFlavor(nova: Nova, call: Call, flavorId: string): Promise<Flav
   }
 }
 
-function checkFlavor(call: Call, server: ServerRecord, flavor: FlavorRecord): void {
+function checkFlavor(nova: Nova, call: Call, server: ServerRecord, flavor: FlavorRecord): void {
   if (flavor.rootGb === 0 && server.flavor.rootGb !== 0) {
     throw badRequest(
       'Server disk was unable to be resized because: Resize to zero disk flavor is not allowed.',
@@ -85,6 +86,7 @@ function checkFlavor(call: Call, server: ServerRecord, flavor: FlavorRecord): vo
   checkImage(image, flavor, call.context);
   checkTraits(flavor.extraSpecs, image.properties);
   checkNuma(driverFlavor(flavor), image.properties);
+  checkPciRequests(nova, flavor);
 }
 
 /** More than before counts against the project's quota. */

@@ -1,6 +1,6 @@
 import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
 import { POWER_STATE } from '@nova-hyperv/driver';
-import type { MigrationStatus, TaskState, VmState } from '@nova-hyperv/compute';
+import type { ClaimedPciDevice, MigrationStatus, TaskState, VmState } from '@nova-hyperv/compute';
 import { z } from 'zod';
 
 /** A row that this version cannot read: the database was damaged or edited by hand. */
@@ -42,6 +42,16 @@ const VIFS: z.ZodType<readonly Vif[]> = z.array(
   }),
 );
 
+const PCI_DEVICES: z.ZodType<readonly ClaimedPciDevice[]> = z.array(
+  z.object({
+    address: z.string(),
+    vendorId: z.string(),
+    productId: z.string(),
+    aliasName: z.string(),
+    only: z.enum(['old', 'new']).optional(),
+  }),
+);
+
 /** Reads a JSON column by its schema. @throws StoredDataError */
 export function readJson<T>(schema: z.ZodType<T>, text: string, what: string): T {
   try {
@@ -62,6 +72,9 @@ export const readSizes = (text: string): readonly number[] =>
   readJson(z.array(z.number()), text, 'ephemeral disks of an instance');
 export const readVifs = (text: string): readonly Vif[] =>
   readJson(VIFS, text, 'network information of an instance');
+
+export const readPciDevices = (text: string): readonly ClaimedPciDevice[] =>
+  readJson(PCI_DEVICES, text, 'PCI devices of an instance');
 
 const VM_STATES: readonly VmState[] = [
   'active',

@@ -77,10 +77,13 @@ const RESIZES = [
   'create index compute_migration_status on compute_migration (status, dest_compute)',
 ];
 
+const PCI_DEVICES = ["alter table compute_instance add column pci_devices text not null default '[]'"];
+
 /** The compute service's tables. A migration that has shipped is never edited: the next change is the next number. */
 export const COMPUTE_MIGRATIONS: Readonly<Record<string, Migration>> = {
   'compute-0001-instances': { up: (db: Db) => run(db, INSTANCES) },
   'compute-0002-catalogue': { up: (db: Db) => run(db, CATALOGUE) },
   'compute-0003-hosts': { up: (db: Db) => run(db, HOSTS) },
   'compute-0004-resizes': { up: (db: Db) => run(db, RESIZES) },
+  'compute-0005-pci-devices': { up: (db: Db) => run(db, PCI_DEVICES) },
 };

@@ -46,6 +46,29 @@ const REPORT = z.object({
   uptime: z.string(),
   cpuInfo: z.unknown(),
   supportedInstances: z.array(z.tuple([z.string(), z.string(), z.string()])),
+  // A report of an earlier version has none.
+  pciDevices: z
+    .array(
+      z.object({
+        address: z.string(),
+        vendorId: z.string(),
+        productId: z.string(),
+        devType: z.string(),
+        tags: z.record(z.string(), z.string()),
+      }),
+    )
+    .default([]),
+  gpus: z
+    .array(
+      z.object({
+        name: z.string(),
+        driverVersion: z.string(),
+        totalVideoRamMb: z.number(),
+        availableVideoRamMb: z.number(),
+        directXVersion: z.string(),
+      }),
+    )
+    .default([]),
 });
 
 export async function listServices(db: ComputeDatabase): Promise<readonly ServiceView[]> {

@@ -37,6 +37,7 @@ interface InstanceTable {
   metadata: Json;
   system_metadata: Json;
   network_info: Json;
+  pci_devices: Json;
   reservation_id: string;
   launch_index: number;
   /** `admin` or `owner`, null when not locked. */

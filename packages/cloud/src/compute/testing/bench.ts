@@ -218,6 +218,8 @@ export function nodeReport(host: string, changes: Partial<ComputeNodeReport> = {
       ['i686', 'hyperv', 'hvm'],
       ['x86_64', 'hyperv', 'hvm'],
     ],
+    pciDevices: [],
+    gpus: [],
     ...changes,
   };
 }

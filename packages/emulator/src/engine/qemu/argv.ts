@@ -45,6 +45,11 @@ const MAX_SYNTHETIC_NICS = 8;
 const TRANSLATION_CACHE_MB = 128;
 
 export function rootPortCount(config: MachineConfig): number {
+  return firstPciPort(config) + (config.pciDevices?.length ?? 0);
+}
+
+/** Assigned devices come behind all others, so that these stay where they are. */
+function firstPciPort(config: MachineConfig): number {
   return config.scsiControllers.length + Math.max(MAX_SYNTHETIC_NICS, config.nics.length);
 }
 
@@ -143,8 +148,9 @@ function processorsAndNodes({ processors, numaNodes = [] }: MachineConfig): stri
 function generation1(config: MachineConfig, facts: QemuFacts): string[] {
   return [
     ...option('-machine', `${facts.machineTypes[1]},vmport=off`),
-    ...device({ driver: 'VGA', id: 'video0' }),
+    ...videoAdapter(config),
     ...config.scsiControllers.flatMap((number) => device({ driver: 'virtio-scsi-pci', id: `scsi${number}` })),
+    ...assignedDevices(config),
   ];
 }
 
@@ -159,12 +165,32 @@ function generation2(hardware: MachineHardware, facts: QemuFacts): string[] {
     ...option('-global', 'ICH9-LPC.disable_s3=1'),
     ...blockdev({ driver: 'file', 'node-name': 'fw', filename: firmware.code, 'read-only': true }),
     ...blockdev({ driver: 'file', 'node-name': 'nv', filename: firmware.variables }),
-    ...device({ driver: 'VGA', id: 'video0' }),
+    ...videoAdapter(config),
     ...Array.from({ length: rootPortCount(config) }, (_, index) => device(rootPort(index))).flat(),
     ...config.scsiControllers.flatMap((number, index) =>
       device({ driver: 'virtio-scsi-pci', id: `scsi${number}`, bus: `rp${index}` }),
     ),
+    ...assignedDevices(config),
   ];
+}
+
+/** With RemoteFX a paravirtual adapter stands in the plain one's place, with as many outputs as there are monitors. */
+function videoAdapter({ video }: MachineConfig): string[] {
+  if (video === undefined) return device({ driver: 'VGA', id: 'video0' });
+  const { monitors, width, height } = video;
+  return device({ driver: 'virtio-vga', id: 'video0', max_outputs: monitors, xres: width, yres: height });
+}
+
+function assignedDevices(config: MachineConfig): string[] {
+  return (config.pciDevices ?? []).flatMap(({ model }, index) =>
+    device({
+      driver: model,
+      id: `pci${index}`,
+      // The firmware program of a network adapter is not installed everywhere, and nothing boots from here.
+      ...(model === 'e1000e' ? { romfile: '' } : {}),
+      ...(config.generation === 2 ? { bus: `rp${firstPciPort(config) + index}` } : {}),
+    }),
+  );
 }
 
 /** Eight to a slot, from slot 2 on: slot 1 is the video adapter's. */
