@@ -55,7 +55,10 @@ const graphics = ({ remoteFx }: Request): Record<string, string> =>
       };
 type Request = typeof requests extends fc.Arbitrary<infer T> ? T : never;
 
-describe('observe(realise(plan(x))) = plan(x)', () => {
+/** Machines by the dozen take their time on a busy machine, ms. */
+const PATIENCE = 300_000;
+
+describe('observe(realise(plan(x))) = plan(x)', { timeout: PATIENCE }, () => {
   let test: TestHost;
   let number = 0;
   beforeAll(async () => {
