@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { connectHost, mappedReach, type HyperVHost } from '@nova-hyperv/hyperv';
+import type { HyperVHost } from '@nova-hyperv/hyperv';
 import { CliError, EXIT } from '../errors.js';
 import { loadSettings, readRunning, stateFolder } from '../up/state-folder.js';
 
@@ -33,7 +33,9 @@ export function addHostOptions(command: Command): Command {
 }
 
 /** A connection that reads only: no drive and no pipe of the host is reached. Close it when done. */
-export function connect({ url, username, password }: Access): Promise<HyperVHost> {
+export async function connect({ url, username, password }: Access): Promise<HyperVHost> {
+  // Loaded when it is needed: see commands/up.ts.
+  const { connectHost, mappedReach } = await import('@nova-hyperv/hyperv');
   return connectHost({ url, credentials: { username, password }, reach: mappedReach({ drives: {} }) });
 }
 

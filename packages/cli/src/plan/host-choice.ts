@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import type { PlanHostFacts } from '@nova-hyperv/driver';
 import type { WindowsRelease } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
+import { PLANNED_SWITCH } from './placeholders.js';
 import { RELEASES, type HostSpec } from '../up/hosts.js';
 import { loadSettings, type StateFolder } from '../up/state-folder.js';
 
@@ -26,7 +27,8 @@ const MANY_PROCESSORS = 2048;
 const USUAL_MHZ = 2000;
 /** Logical processors of an emulated host that is not told how many it has. */
 const EMULATED_PROCESSORS = 8;
-const EXTERNAL = { id: '00000000-0000-0000-0000-0000000000E0', name: 'external', external: true };
+const REMOTE_FX = { hasRole: true, gpuCapable: true, slatCapable: true };
+const EXTERNAL = { id: PLANNED_SWITCH, name: 'external', external: true };
 
 /**
  * A Windows release, or a host of the state folder by its configuration.
@@ -53,13 +55,14 @@ function hostOfRelease(release: WindowsRelease): HostChoice {
       processorMhz: USUAL_MHZ,
       clustered: false,
       guarded: VERSIONS[release].major >= 10,
+      remoteFx: REMOTE_FX,
       switches: [EXTERNAL],
     },
-    assumed: `a host of Windows Server ${release} outside of a cluster${VERSIONS[release].major >= 10 ? ', guarded' : ''}, with ${MANY_PROCESSORS} logical processors of ${USUAL_MHZ} MHz and an external switch`,
+    assumed: `a host of Windows Server ${release} outside of a cluster${VERSIONS[release].major >= 10 ? ', guarded' : ''}, with ${MANY_PROCESSORS} logical processors of ${USUAL_MHZ} MHz, an external switch, and what RemoteFX needs`,
   };
 }
 
-function configuredHost({ name, release, guarded = false }: HostSpec): HostChoice {
+function configuredHost({ name, release, guarded = false, remoteFx }: HostSpec): HostChoice {
   return {
     facts: {
       name,
@@ -68,6 +71,7 @@ function configuredHost({ name, release, guarded = false }: HostSpec): HostChoic
       processorMhz: cpus()[0]?.speed || USUAL_MHZ,
       clustered: false,
       guarded,
+      remoteFx: { ...REMOTE_FX, hasRole: remoteFx === 'present' },
       switches: [EXTERNAL],
     },
     assumed: `host ${name} as configured (emulated Windows Server ${release}, ${EMULATED_PROCESSORS} logical processors), with an external switch; it was not asked`,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import {
-  DEFAULT_CONFIG,
   readImageFile,
+  type DriverConfig,
   type Flavor,
   type ImageMeta,
   type ReadImageFile,
@@ -48,14 +48,13 @@ const isDocument = (name: string): boolean => name.endsWith('.json');
 /** Image and flavor from files or from a cloud, with the overrides. The cloud is logged in to only where it is needed. @throws CliError, RestError */
 export async function bootRequest(
   flags: RequestFlags,
+  config: DriverConfig,
   cloud: () => Promise<CloudAccess>,
 ): Promise<BootRequest> {
   const image = withImageOverrides(await imageOf(flags.image, cloud), flags);
   const flavor = withFlavorOverrides(await flavorOf(flags.flavor, cloud), flags);
   const read: ReadImageFile =
-    flags.imageFile === undefined
-      ? { refusals: [] }
-      : await readImageFile(image, flags.imageFile, DEFAULT_CONFIG);
+    flags.imageFile === undefined ? { refusals: [] } : await readImageFile(image, flags.imageFile, config);
   return { image, flavor, ...read };
 }
 

@@ -21,9 +21,9 @@ export interface ReadImageFile {
 export async function readImageFile(
   image: ImageMeta,
   file: string,
-  { instancesPath }: Pick<DriverConfig, 'instancesPath'>,
+  config: Pick<DriverConfig, 'instancesPath' | 'imageCacheSubdirectory'>,
 ): Promise<ReadImageFile> {
-  const base = await baseOf(image, file, instancesPath);
+  const base = await baseOf(image, file, joinHostPath(config.instancesPath, config.imageCacheSubdirectory));
   const refusals: Refusal[] = [];
   try {
     await checkContent(image, rootFormatOf({ image }), file, undefined);
@@ -43,9 +43,9 @@ export async function readImageFile(
   return { ...(base === undefined ? {} : { base }), refusals };
 }
 
-async function baseOf(image: ImageMeta, file: string, instancesPath: string): Promise<BaseImage | undefined> {
+async function baseOf(image: ImageMeta, file: string, folder: string): Promise<BaseImage | undefined> {
   const { format } = await recogniseFile(file);
-  const path = joinHostPath(instancesPath, '_base', `${image.id}.${format}`);
+  const path = joinHostPath(folder, `${image.id}.${format}`);
   if (format === 'iso') return { kind: 'iso', path };
   try {
     return { kind: 'disk', path, info: await inspect(file) };

@@ -8,12 +8,14 @@ import { planNested } from './nested.js';
 import { planNics } from './network.js';
 import { planNuma } from './numa.js';
 import { planEarly, refuseOtherContent } from './plan.js';
+import { planPciDevices } from './pci.js';
 import { planProcessorLimits } from './processor-limits.js';
 import { planSecureBoot } from './secure-boot.js';
 import { planSecurity } from './security.js';
 import { serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
+import { planVideo } from './video.js';
 import type { Generation } from './vm-spec.js';
 
 export interface RuleInput {
@@ -136,6 +138,17 @@ export const RULES: readonly Rule[] = [
     checks: ({ input }) => oneProperty(input).map((one) => () => serialPorts(one.image, one.instance.uuid)),
   },
   {
+    name: 'PCI devices',
+    source:
+      'Microsoft, Plan for deploying devices by using Discrete Device Assignment; Nova, pci_passthrough:alias',
+    checks: ({ input }) => [() => planPciDevices(input)],
+  },
+  {
+    name: 'RemoteFX',
+    source: 'usage guide, RemoteFX; generation 2 specification, Proposed change',
+    checks: forGeneration(planVideo),
+  },
+  {
     name: 'content of the image',
     source: 'usage guide, Prepare images for use with Hyper-V',
     checks: ({ input, base }) =>
@@ -193,7 +206,7 @@ function plainRequest(
     extraSpecs: {},
   };
   return {
-    instance: { ...instance, name, metadata: {}, flavor },
+    instance: { ...instance, name, metadata: {}, flavor, pciDevices: [] },
     image: { ...image, diskFormat: 'vhd', containerFormat: 'bare', properties: {} },
     vifs: [],
     host: { ...host, logicalProcessors: Math.max(1, host.logicalProcessors) },

@@ -94,7 +94,11 @@ function assumedBase(input: EarlyPlanInput, generation: Generation): BaseImage {
   const declared = declaredFormat(input);
   const format: DiskFormat = generation === 2 || declared === 'vhdx' ? 'vhdx' : 'vhd';
   const extension = declared === 'iso' ? 'iso' : format;
-  const path = joinHostPath(input.config.instancesPath, '_base', `${input.image.id}.${extension}`);
+  const path = joinHostPath(
+    input.config.instancesPath,
+    input.config.imageCacheSubdirectory,
+    `${input.image.id}.${extension}`,
+  );
   if (declared === 'iso') return { kind: 'iso', path };
   const blockSize = format === 'vhd' ? 2 ** 21 : 2 ** 25;
   return {

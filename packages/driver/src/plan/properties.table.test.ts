@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONFIG } from '../config.js';
 import * as make from '../test-support/fixtures.js';
 import { explainPlan } from './explain.js';
 import type { VmSpec } from './vm-spec.js';
@@ -11,6 +12,8 @@ const RELEASES = {
   '2022': { major: 10, minor: 0, build: 20348 },
   '2025': { major: 10, minor: 0, build: 26100 },
 } as const;
+/** On hosts of before it was removed. */
+const WITH_REMOTEFX: readonly Release[] = ['2012R2', '2016', '2019'];
 type Release = keyof typeof RELEASES;
 const ALL: readonly Release[] = ['2012R2', '2016', '2019', '2022', '2025'];
 const TEN = ALL.filter((release) => release !== '2012R2');
@@ -24,6 +27,10 @@ const nodes: Effect = (spec) =>
 const iops: Effect = (spec) => spec.drives[0]?.iopsLimit;
 const pipes: Effect = (spec) => spec.serialPorts.map(({ pipe }) => pipe?.slice(-2) ?? '-').join(' ');
 const root: Effect = (spec) => `${spec.drives[0]?.kind} ${spec.drives[0]?.path.split('.').pop()}`;
+const video: Effect = ({ video: adapter }) =>
+  adapter.kind === 'remotefx'
+    ? `remotefx ${adapter.resolution}, ${adapter.monitors}, ${adapter.vramMb}`
+    : adapter.kind;
 const processor =
   (name: 'limit' | 'reservation' | 'weight'): Effect =>
   (spec) =>
@@ -111,7 +118,16 @@ const FLAVOR: readonly Row[] = [
   ['os:secure_boot=disabled', false, secureBoot],
   ['os:secure_boot=optional', false, secureBoot],
   ['os:secure_boot=required', 'InstanceUnacceptable'],
-  ['os:resolution=1024x768', 'InstanceUnacceptable'],
+  ['os:resolution=', 'synthetic', video],
+  ['os:resolution=1024x768', 'remotefx 0, 1, null', video, WITH_REMOTEFX],
+  ['os:resolution=1024x768 os:monitors=4', 'remotefx 0, 4, null', video, WITH_REMOTEFX],
+  ['os:resolution=1024x768 os:monitors=8', 'remotefx 0, 8, null', video, ['2016', '2019']],
+  ['os:resolution=3840x2160', 'remotefx 5, 1, null', video, ['2016', '2019']],
+  ['os:resolution=1600x1200 os:monitors=4 os:vram=256', 'remotefx 2, 4, 256', video, ['2016', '2019']],
+  ['os:resolution=640x480', 'InstanceUnacceptable'],
+  ['os:resolution=1024x768 os:monitors=9', 'InstanceUnacceptable'],
+  ['os:resolution=1024x768 os:monitors=0', 'InstanceUnacceptable'],
+  ['os:resolution=1024x768 os:vram=100', 'InstanceUnacceptable'],
   ['os:monitors=2', 'InstanceUnacceptable'],
   ['os:vram=256', 'InstanceUnacceptable'],
   ['hw:cpu_features=vmx', true, nested, TEN],
@@ -163,7 +179,8 @@ const FLAVOR: readonly Row[] = [
   ['quota:cpu_shares=2048', 200, processor('weight')],
   ['quota:memory_limit=0', 1, generation],
   ['quota:memory_limit=100', 'InstanceUnacceptable'],
-  ['pci_passthrough:alias=gpu:1', 'InstanceUnacceptable'],
+  ['pci_passthrough:alias=gpu:1', 'PciDeviceRequestFailed'],
+  ['pci_passthrough:other=gpu:1', 'InstanceUnacceptable'],
   ['hw:cpu_policy=shared', 1, generation],
   ['hw:cpu_policy=dedicated', 'InstanceUnacceptable'],
   ['hw:mem_page_size=large', 'InstanceUnacceptable'],
@@ -190,7 +207,12 @@ function outcomeOf(
     make.earlyInput({
       image: make.image({ diskFormat: 'vhd', properties: {}, ...asked }),
       instance: make.instance({ flavor: make.flavor({ ...FLAVOR_SIZE, extraSpecs }) }),
-      host: make.hostFacts({ windowsVersion: RELEASES[release], guarded: release !== '2012R2' }),
+      host: make.hostFacts({
+        windowsVersion: RELEASES[release],
+        guarded: release !== '2012R2',
+        remoteFx: { hasRole: true, gpuCapable: true, slatCapable: true },
+      }),
+      config: { ...DEFAULT_CONFIG, enableRemoteFx: true },
     }),
   );
 }
