@@ -51,6 +51,7 @@ it('tells generation 1 with all its controllers', async () => {
   expect(text).toMatch(/^firmware +BIOS, boots hard-disk, cd, network, floppy$/m);
   expect(text).toMatch(/^IDE controller 0 +0: disk .*root\.vhd, at most 7 IOPS/m);
   expect(text).toMatch(/^IDE controller 0 +1: disk .*eph0\.vhdx/m);
+  expect(text).toMatch(/^other devices +synthetic display$/m);
   expect(text).toMatch(/^IDE controller 1 +empty$/m);
 });
 

@@ -67,8 +67,13 @@ function nicOf({ portId, mac, switchId, macSpoofing }: NicSpec): string {
   return `port ${portId}, MAC ${mac}, switch ${switchId || 'none'}${macSpoofing ? ', MAC spoofing' : ''}`;
 }
 
-/** Whatever kinds there are: told as they stand in the spec. */
 function devicesOf({ pciDevices, video }: VmSpec): string {
-  const display = typeof video === 'string' ? video : JSON.stringify(video);
-  return [`display ${display}`, ...pciDevices.map((device) => `PCI ${JSON.stringify(device)}`)].join(', ');
+  return [displayOf(video), ...pciDevices.map(({ deviceId }) => `PCI device ${deviceId}`)].join(', ');
+}
+
+function displayOf(video: VmSpec['video']): string {
+  if (video.kind === 'synthetic') return 'synthetic display';
+  const memory = video.vramMb === null ? '' : `, ${video.vramMb} MB`;
+  const monitors = `${video.monitors} monitor${video.monitors === 1 ? '' : 's'}`;
+  return `RemoteFX display (${monitors} of at most resolution ${video.resolution}${memory})`;
 }

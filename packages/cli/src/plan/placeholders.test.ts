@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { PLANNED_INSTANCE, PLANNED_SWITCH, portsToBe, withIdentifiersOf } from './placeholders.js';
+import {
+  devicesToBe,
+  PLANNED_INSTANCE,
+  PLANNED_SWITCH,
+  portsToBe,
+  withIdentifiersOf,
+} from './placeholders.js';
 
 const [first] = portsToBe(1);
 const planned = {
@@ -28,4 +34,13 @@ it('what a plan names itself stays', () => {
   const own = { ...planned, instanceUuid: 'other', nics: [{ portId: 'q', mac: 'M', switchId: 't' }] };
   expect(withIdentifiersOf(own, observed)).toEqual(own);
   expect(withIdentifiersOf(own, undefined)).toBe(own);
+});
+
+it('a plan takes the devices that were free, and names each that was not there', () => {
+  const devices = devicesToBe('gpu:1, nic:1');
+  expect(devices).toHaveLength(2);
+  const given = { systemName: 'HV1', deviceId: 'Microsoft:1' };
+  const taken = withIdentifiersOf({ pciDevices: devices }, { pciDevices: [given] });
+  expect(taken).toEqual({ pciDevices: [given, devices[1]] });
+  expect(devicesToBe('nonsense')).toEqual([]);
 });

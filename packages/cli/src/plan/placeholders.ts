@@ -4,6 +4,7 @@ import { isRecord } from '../json.js';
 /** What a plan calls things that only a boot gives their names. No host and no service makes such identifiers. */
 export const PLANNED_INSTANCE = '00000000-0000-4000-8000-000000000000';
 export const PLANNED_SWITCH = '00000000-0000-4000-8000-0000000000E0';
+const PLANNED_DEVICE = 'planned-device-';
 const PLANNED_PORT = /^00000000-0000-4000-8000-0000000001[0-9a-f]{2}$/;
 
 /** Ports that are yet to be made, bound as a Hyper-V host's are. */
@@ -32,7 +33,7 @@ export function devicesToBe(aliases = ''): readonly FreeDevice[] {
   const count = counts.reduce((sum, one) => sum + Number(one), 0);
   return Array.from({ length: count }, (_, index) => ({
     systemName: '',
-    deviceId: `planned-device-${String(index).padStart(4, '0')}`,
+    deviceId: `${PLANNED_DEVICE}${String(index).padStart(4, '0')}`,
     instancePath: '',
     locationPath: '',
     vendorId: '',
@@ -50,18 +51,26 @@ export function withIdentifiersOf(planned: unknown, observed: unknown): unknown 
   };
   if (!isRecord(planned) || !isRecord(observed)) return planned;
   if (planned['instanceUuid'] === PLANNED_INSTANCE) learn(PLANNED_INSTANCE, observed['instanceUuid']);
-  const [wanted, found] = [nicsOf(planned), nicsOf(observed)];
+  const [wanted, found] = [listOf(planned, 'nics'), listOf(observed, 'nics')];
   for (const [index, nic] of wanted.entries()) {
     if (nic['switchId'] === PLANNED_SWITCH) learn(PLANNED_SWITCH, found[index]?.['switchId']);
     if (!PLANNED_PORT.test(String(nic['portId']))) continue;
     for (const key of ['portId', 'mac']) learn(nic[key], found[index]?.[key]);
   }
-  return renamed(planned, [...names]);
+  const [asked, given] = [listOf(planned, 'pciDevices'), listOf(observed, 'pciDevices')];
+  const pciDevices = asked.map((device, index) =>
+    String(device['deviceId']).startsWith(PLANNED_DEVICE) ? (given[index] ?? device) : device,
+  );
+  const known = 'pciDevices' in planned ? { ...planned, pciDevices } : planned;
+  return renamed(known, [...names]);
 }
 
-function nicsOf(spec: Readonly<Record<string, unknown>>): readonly Readonly<Record<string, unknown>>[] {
-  const nics: unknown = spec['nics'];
-  return Array.isArray(nics) ? nics.filter(isRecord) : [];
+function listOf(
+  spec: Readonly<Record<string, unknown>>,
+  key: string,
+): readonly Readonly<Record<string, unknown>>[] {
+  const list: unknown = spec[key];
+  return Array.isArray(list) ? list.filter(isRecord) : [];
 }
 
 function renamed(value: unknown, names: readonly (readonly [string, string])[]): unknown {
