@@ -75,5 +75,5 @@ function displayOf(video: VmSpec['video']): string {
   if (video.kind === 'synthetic') return 'synthetic display';
   const memory = video.vramMb === null ? '' : `, ${video.vramMb} MB`;
   const monitors = `${video.monitors} monitor${video.monitors === 1 ? '' : 's'}`;
-  return `RemoteFX display (${monitors} of at most resolution ${video.resolution}${memory})`;
+  return `RemoteFX display (${monitors}, WMI resolution ${video.resolution}${memory})`;
 }
