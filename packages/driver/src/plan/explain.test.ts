@@ -1,6 +1,10 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONFIG } from '../config.js';
+import { DriverError } from '../errors.js';
 import * as make from '../test-support/fixtures.js';
 import { explainPlan } from './explain.js';
+import type { PlanInput } from './input.js';
 import { plan } from './plan.js';
 
 const names = (explanation: ReturnType<typeof explainPlan>) =>
@@ -137,4 +141,109 @@ describe('explainPlan', () => {
     const image = make.image({ properties: { hypervisor_version_requires: value } });
     expect(names(explainPlan(make.planInput({ image, base: make.base() }))).length === 0).toBe(fits);
   });
+});
+
+const some = (values: Readonly<Record<string, readonly string[]>>): fc.Arbitrary<Record<string, string>> =>
+  fc
+    .record(
+      Object.fromEntries(
+        Object.entries(values).map(([key, list]) => [
+          key,
+          fc.oneof({ arbitrary: fc.constant(null), weight: 9 }, fc.constantFrom(...list)),
+        ]),
+      ),
+    )
+    .map((found) =>
+      Object.fromEntries(
+        Object.entries(found).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+      ),
+    );
+
+const properties = some({
+  hw_machine_type: ['hyperv-gen1', 'hyperv-gen2', 'hyperv-gen2', 'q35'],
+  os_secure_boot: ['required', 'optional', 'disabled'],
+  os_type: ['windows', 'linux'],
+  os_vtpm: ['required', 'no'],
+  img_pdk_reference: ['http://keys/1'],
+  logging_serial_port: ['1', '2', '3'],
+  interactive_serial_port: ['1', '2', 'x'],
+  hw_cpu_features: ['vmx', ''],
+  hw_numa_nodes: ['2', '3'],
+});
+const extraSpecs = some({
+  'os:secure_boot': ['required', 'disabled'],
+  'os:resolution': ['1024x768', '1x1'],
+  'os:monitors': ['1', '9'],
+  'hw:numa_nodes': ['2'],
+  'hw:numa_cpus.0': ['0'],
+  'quota:cpu_limit': ['1000', 'x'],
+  'quota:cpu_quota': ['5000', '-1'],
+  'quota:cpu_reservation': ['100', '9000'],
+  'quota:cpu_shares_level': ['high', 'custom', 'x'],
+  'quota:cpu_shares_share': ['10', '0'],
+  'quota:disk_total_iops_sec': ['5', '-5'],
+  'quota:disk_read_iops_sec': ['0', '1'],
+  'pci_passthrough:alias': ['gpu:1'],
+});
+/** The first as a rule, so that not every input has something wrong. */
+const mostly = <T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> =>
+  fc.oneof({ arbitrary: fc.constant(usual), weight: 9 }, fc.constantFrom(...others));
+
+const inputs = fc
+  .record({
+    properties,
+    extraSpecs,
+    vcpus: mostly(2, 1, 4, 9, 65),
+    memoryMb: mostly(512, 1024, 31, 33),
+    rootGb: mostly(5, 0, 1),
+    ephemeralGb: mostly(0, 1, 70_000),
+    version: mostly([10, 0, 14393], [10, 0, 20348], [6, 3, 9600], [6, 1, 7600]),
+    clustered: fc.boolean(),
+    base: mostly<PlanInput['base']>(
+      make.base(),
+      make.vhdBase(),
+      make.base({ type: 'differencing' }),
+      make.vhdBase({ virtualSize: 3 * 1024 ** 3 }),
+      { kind: 'iso', path: 'C:\\x.iso' },
+    ),
+    diskFormat: mostly('vhdx', 'vhd', 'iso', 'raw'),
+    vifType: mostly('hyperv', 'ovs'),
+    enableRemoteFx: fc.boolean(),
+  })
+  .map(({ version: [major = 0, minor = 0, build = 0], vifType, base, diskFormat, clustered, ...rest }) => {
+    const { properties: asked, enableRemoteFx, ...flavor } = rest;
+    return make.planInput({
+      image: make.image({ diskFormat, properties: asked }),
+      instance: make.instance({ flavor: make.flavor(flavor) }),
+      vifs: [make.vif(1, { vifType })],
+      host: make.hostFacts({
+        windowsVersion: { major, minor, build },
+        clustered,
+        guarded: major >= 10,
+        remoteFx: { hasRole: true, gpuCapable: true, slatCapable: true },
+      }),
+      config: { ...DEFAULT_CONFIG, enableRemoteFx },
+      base,
+    });
+  });
+
+it('accepts what the plan accepts, refuses what it refuses, and tells its reason among the others with a source', () => {
+  let refused = 0;
+  fc.assert(
+    fc.property(inputs, (input) => {
+      const told = explainPlan(input);
+      try {
+        expect(told.spec).toEqual(plan(input).vm);
+      } catch (error) {
+        if (!(error instanceof DriverError)) throw error;
+        refused += 1;
+        expect(told.spec).toBeNull();
+        expect(told.refusals.map(({ message }) => message)).toContain(error.message);
+      }
+      for (const { source, message } of told.refusals) expect(source, message).not.toBe('this driver');
+    }),
+    { numRuns: 1500 },
+  );
+  expect(refused).toBeGreaterThan(100);
+  expect(refused).toBeLessThan(1500);
 });
