@@ -115,6 +115,25 @@ describe('with a cloud', () => {
     ]);
     expect((await nova('vm', 'show', server, '--plan', same)).code).toBe(64);
   });
+
+  it('says in one sentence what is ambiguous, and why a login fails', async () => {
+    await (await cloud.rest()).uploadImage('gen2', 'vhd', new Uint8Array(1));
+    const twice = await nova('plan', '--image', 'gen2', '--flavor', 'm1.tiny');
+    expect(twice).toMatchObject({
+      code: 1,
+      stderr: 'nova-hyperv: 2 images have the name gen2: give an id.\n',
+    });
+    const clouds = join(folder, 'clouds.yaml');
+    const text = await readFile(join(cloud.state, 'clouds.yaml'), 'utf8');
+    await writeFile(clouds, text.replace(/password: .*/, 'password: not-this-one'));
+    const env = { OS_CLIENT_CONFIG_FILE: clouds };
+    const refused = await run(process.execPath, [COMMAND, 'plan', '--image', image, '--flavor', '1'], {
+      env,
+    });
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/^nova-hyperv: The identity service answered 401 [^\n]*\n$/);
+    expect(refused.stderr).not.toContain('not-this-one');
+  });
 });
 
 it('the commands of docs/plan.md do what it says, without any cloud', async () => {

@@ -1,7 +1,7 @@
 import type { ImageMeta, ImageSource } from '@nova-hyperv/driver';
 import { z } from 'zod';
 import { downloadToFile } from './glance-download.js';
-import { isStatus, RestError } from './rest-error.js';
+import { AmbiguousNameError, isStatus } from './rest-error.js';
 import { RestClient, segment, type CallOptions, type RestClientOptions } from './rest-client.js';
 
 /** An image as Glance shows it: what Nova's ImageMeta has, and what else the compute service checks. */
@@ -20,7 +20,7 @@ export interface GlanceImage {
 export interface GlanceClient {
   /** @throws RestError status 404 when there is no such image or it may not be seen */
   show(imageId: string, options?: CallOptions): Promise<GlanceImage>;
-  /** By id, else by name. Undefined when there is none. @throws RestError; Error for a name that several images have */
+  /** By id, else by name. Undefined when there is none. @throws RestError; AmbiguousNameError for a name that several images have */
   find(nameOrId: string, options?: CallOptions): Promise<GlanceImage | undefined>;
   /**
    * Writes the image's bytes to a new file; the hash that Glance tells is checked, nothing stays on failure.
@@ -110,14 +110,7 @@ export function createGlanceClient(options: Omit<RestClientOptions, 'service'>):
         { ...call, method: 'GET', path: '/v2/images', query: { name: nameOrId } },
         z.object({ images: z.array(imageSchema) }),
       );
-      if (images.length > 1)
-        throw new RestError({
-          kind: 'protocol',
-          service: 'image',
-          method: 'GET',
-          url: '/v2/images',
-          serviceMessage: `${images.length} images have the name ${nameOrId}; give an id`,
-        });
+      if (images.length > 1) throw new AmbiguousNameError('images', nameOrId, images.length);
       return images[0] === undefined ? undefined : toGlanceImage(images[0]);
     },
     async download(imageId, targetPath, call = {}) {

@@ -43,6 +43,15 @@ export class RestError extends Error {
   }
 }
 
+/** A name that several things have where one is meant. */
+export class AmbiguousNameError extends Error {
+  readonly code = 'REST_AMBIGUOUS_NAME';
+  constructor(kind: string, name: string, count: number) {
+    super(`${count} ${kind} have the name ${name}: give an id.`);
+    this.name = 'AmbiguousNameError';
+  }
+}
+
 const ADVICE: Readonly<Record<RestErrorKind, string>> = {
   http: '',
   unreachable: ' Check that the service runs and that its endpoint is right.',
