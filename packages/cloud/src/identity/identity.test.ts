@@ -54,7 +54,8 @@ describe('identity', () => {
     expect(response.statusCode).toBe(201);
     const { token } = response.json<TokenBody>();
     expect(token.roles?.map((role) => role.name)).toEqual(['admin', 'member', 'reader']);
-    expect(token.catalog?.map((entry) => entry.type)).toEqual(['identity', 'image', 'network', 'placement']);
+    const types = token.catalog?.map((entry) => entry.type);
+    expect(types).toEqual(['identity', 'image', 'key-manager', 'network', 'placement']);
     const [image] = token.catalog?.filter((entry) => entry.type === 'image') ?? [];
     expect(image?.endpoints.map((endpoint) => endpoint.interface).toSorted()).toEqual([
       'admin',
