@@ -48,6 +48,8 @@ const PUBLIC = new Set([
   '/network',
   '/network/v2.0',
   '/placement',
+  '/key-manager',
+  '/key-manager/v1',
   '/compute',
   '/compute/v2.1',
   '/compute/v2',
