@@ -10,6 +10,7 @@ export type ComputeExceptionName =
   | 'ImageNotActive'
   | 'ImageNotFound'
   | 'InstanceFaultRollback'
+  | 'InstanceInvalidState'
   | 'InstanceNotReady'
   | 'InvalidConfiguration'
   | 'InvalidInput'

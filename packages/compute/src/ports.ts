@@ -1,4 +1,4 @@
-import type { Flavor, GpuInfo, PowerState, Vif } from '@nova-hyperv/driver';
+import type { Flavor, GpuInfo, InstanceDiagnostics, PowerState, Vif } from '@nova-hyperv/driver';
 import type { ClaimedPciDevice, OfferedPciDevice } from './pci/assign.js';
 
 /** nova/compute/vm_states.py */
@@ -305,6 +305,8 @@ export interface ComputeService {
   finishRevertResize(request: MigrationInstanceRequest): Promise<void>;
   /** call: the last `tailLength` lines, or everything. */
   getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string>;
+  /** call: what the host tells of a running instance. */
+  getInstanceDiagnostics(request: InstanceRequest): Promise<InstanceDiagnostics>;
   /** cast: from Neutron through the API. */
   externalInstanceEvent(event: {
     readonly name: string;

@@ -18,6 +18,8 @@ export interface DriverConfig {
   readonly instanceAutomaticShutdown: boolean;
   /** [hyperv] enable_remotefx */
   readonly enableRemoteFx: boolean;
+  /** [hyperv] enable_instance_metrics_collection */
+  readonly enableInstanceMetricsCollection: boolean;
   /** Whether [pci] device_spec offers devices of this host. */
   readonly pciPassthrough: boolean;
   /** [hyperv] power_state_event_polling_interval */
@@ -39,6 +41,7 @@ export const DEFAULT_CONFIG: DriverConfig = {
   limitCpuFeatures: false,
   instanceAutomaticShutdown: false,
   enableRemoteFx: false,
+  enableInstanceMetricsCollection: false,
   pciPassthrough: false,
   powerStateEventPollingIntervalSeconds: 2,
   imageCacheSubdirectory: '_base',

@@ -8,12 +8,14 @@ import { readConsoleLog } from './console/console-log.js';
 import { destroyInstance } from './destroy.js';
 import { ImageCache } from './disks/image-cache.js';
 import { InstanceFolders } from './disks/instance-folder.js';
+import { instanceDiagnostics } from './diagnostics.js';
 import { DriverError } from './errors.js';
 import { hostResources } from './host-resources.js';
 import { KeyedLock } from './keyed-lock.js';
 import { LateCleanup } from './late-cleanup.js';
 import { removeLeftovers } from './leftovers.js';
 import { findMachine, instanceNotFound, isUuid, powerStateOf, requireMachine } from './lookup.js';
+import { collectAgain } from './metrics.js';
 import { asNovaErrors } from './nova-errors.js';
 import { versionText } from './plan/generation.js';
 import { compareVersions, FIRST_WITH_GENERATION_2, OLDEST_HOST } from './plan/limits.js';
@@ -25,6 +27,7 @@ import { planFactsOf, spawn } from './spawn.js';
 import { POWER_STATE } from './types.js';
 import type {
   HostResources,
+  InstanceDiagnostics,
   InstanceRef,
   InstanceState,
   LifecycleEvent,
@@ -219,6 +222,10 @@ class HyperVDriver implements VirtDriver {
     return this.#exclusive(instance, () => finishRevertMigration(this.#context, instance, options));
   }
 
+  instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {
+    return asNovaErrors(() => instanceDiagnostics(this.#context, instance));
+  }
+
   async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {
     const { folders, host } = this.#context;
     let output: Uint8Array | undefined;
@@ -273,7 +280,10 @@ class HyperVDriver implements VirtDriver {
 
   #settled(uuid: string, end: Promise<void>): void {
     end.catch((error: unknown) =>
-      this.#context.log.warn({ err: error, instance: uuid }, 'The console log did not end well'),
+      this.#context.log.warn(
+        { err: error, instance: uuid },
+        'What follows a change of state did not end well',
+      ),
     );
   }
 
@@ -285,6 +295,7 @@ class HyperVDriver implements VirtDriver {
     } else if (event.transition === 'started' || event.transition === 'resumed') {
       consoles.start(event);
     }
+    if (event.transition === 'started') this.#settled(event.uuid, collectAgain(this.#context, event));
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -11,6 +11,7 @@ import { needsGuardedHost } from './plan/security.js';
 import { withDeviceFacts } from './device-facts.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
+import { collectMetrics } from './metrics.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
 import { explainStartFailure } from './start-failure.js';
@@ -87,7 +88,8 @@ async function make(
   await folders.create(instance);
   const machine = await makeDisksAndMachine(context, request, spawnPlan, rollback, options);
   phases.end('disks and definition');
-  await realise(host, machine, spawnPlan.vm, undefined, options);
+  const made = await realise(host, machine, spawnPlan.vm, undefined, options);
+  await collectMetrics(context, instance, machine, made);
   phases.end('devices');
   await secure(machine, options);
   await request.waitForPlugged?.(request.vifs);

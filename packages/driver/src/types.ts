@@ -191,6 +191,23 @@ export interface HostResources {
   readonly gpus?: readonly GpuInfo[];
 }
 
+/** What a host tells of a running instance (nova/objects/diagnostics.py); null = not known. */
+export interface InstanceDiagnostics {
+  readonly state: 'pending' | 'running' | 'paused' | 'shutdown' | 'crashed' | 'suspended';
+  readonly driver: 'hyperv';
+  readonly hypervisor: 'hyperv';
+  /** `Windows 10.0.20348` */
+  readonly hypervisorOs: string;
+  readonly uptimeSeconds: number;
+  readonly processors: number;
+  /** Of all its processors together: hosts tell no more. */
+  readonly processorLoadPercent: number;
+  readonly memoryMb: { readonly used: number; readonly maximum: number | null };
+  /** Since measuring began, in steps of 1 MiB; in the order of the drives. */
+  readonly disks: readonly { readonly readBytes: number | null; readonly writtenBytes: number | null }[];
+  readonly nics: readonly { readonly mac: string }[];
+}
+
 /** A change of power state that the driver saw, whoever made it. */
 export type LifecycleEvent = {
   readonly uuid: string;
@@ -210,6 +227,8 @@ export interface VirtDriver {
   listInstances(): Promise<readonly InstanceState[]>;
   /** InstanceNotFound when there is no such machine. */
   getInfo(instance: InstanceRef): Promise<InstanceState>;
+  /** InstanceNotFound when there is no such machine. */
+  instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics>;
   spawn(request: SpawnRequest): Promise<void>;
   /** Harmless when there is nothing; afterwards no machine, no file of the instance is left. */
   destroy(instance: InstanceRef): Promise<void>;

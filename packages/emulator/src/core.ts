@@ -35,6 +35,8 @@ import { ShieldingTools } from './security/shielding-tools.js';
 import { FABRIC_GUARDIAN } from './security/shielding-data.js';
 import { releaseSchema } from './release-schema.js';
 import { RELEASES } from './releases.js';
+import { metricAssociations, metricSources } from './metrics/metric-objects.js';
+import { metricServiceMethods } from './metrics/metric-service.js';
 import { assignableDeviceMethods } from './services/assignable-devices.js';
 import type { ServiceContext } from './services/context.js';
 import { machineServiceMethods } from './services/machine-service.js';
@@ -175,6 +177,7 @@ function publish(
     ...machineAssociations(machines),
     ...jobs.associations(),
     numaAllocations(machines, host),
+    ...metricAssociations(context),
   ];
   for (const source of associationSources) associations.add(source);
   const usage = { memoryInUse: () => machines.memoryInUse(), bootTime: host.clock.now() };
@@ -187,6 +190,7 @@ function publish(
     ...clusterSource(host),
     ...shielding.sources(),
     plugAndPlaySource(host),
+    ...metricSources(context),
     {
       namespace: V2,
       className: 'Msvm_PciExpress',
@@ -210,6 +214,7 @@ function methodTable(context: ServiceContext, shielding: ShieldingTools): Method
   methods.add('Msvm_ShutdownComponent', shutdownMethods(context));
   methods.add('CIM_ConcreteJob', jobMethods(context));
   methods.add('Msvm_AssignableDeviceService', assignableDeviceMethods(context));
+  methods.add('Msvm_MetricService', metricServiceMethods(context));
   methods.add('Win32_PnPEntity', plugAndPlayMethods(context.host));
   for (const [className, own] of Object.entries(fileMethods(context))) methods.add(className, own);
   return methods;

@@ -4,6 +4,8 @@ import { readHostFacts, readMemory, readVolume } from './host-info.js';
 import type { HostFacts, MemoryFacts, VolumeFacts } from './host-info.js';
 import type { JobTracker } from './jobs.js';
 import { Machines } from './machines.js';
+import type { MachineHandle } from './machines.js';
+import { Metrics } from './metrics.js';
 import { AssignableDevices } from './pci-devices.js';
 import { Power } from './power.js';
 import { readNuma } from './numa.js';
@@ -14,8 +16,8 @@ import { readGraphicsProcessors, readRemoteFx } from './remote-fx.js';
 import type { GraphicsProcessor, RemoteFxFacts } from './remote-fx.js';
 import { ShapeMemory } from './shapes.js';
 import type { UnprovenShape } from './shapes.js';
-import { summariseMachines } from './summary.js';
-import type { MachineSummary } from './summary.js';
+import { readRuntime, summariseMachines } from './summary.js';
+import type { MachineRuntime, MachineSummary } from './summary.js';
 import { HostWire } from './wire.js';
 import type { Row, WmiClasses, WmiClassName } from './wmi-classes.js';
 
@@ -40,6 +42,7 @@ export class HyperVHost {
   readonly jobs: JobTracker;
   readonly shapes: ShapeMemory;
   readonly pci: AssignableDevices;
+  readonly metrics: Metrics;
   readonly #wire: HostWire;
   #facts: Promise<HostFacts> | undefined;
 
@@ -54,6 +57,7 @@ export class HyperVHost {
     this.disks = new DiskImages(this.#wire);
     this.security = new Security(this.#wire);
     this.pci = new AssignableDevices(this.#wire);
+    this.metrics = new Metrics(this.#wire);
   }
 
   /** Computer name; the address until the host has told it. */
@@ -112,6 +116,11 @@ export class HyperVHost {
   /** All machines with states and notes: one call. */
   summaries(): Promise<readonly MachineSummary[]> {
     return summariseMachines(this.#wire, this.machines);
+  }
+
+  /** What a machine is doing now: one call. */
+  runtimeOf(machine: Pick<MachineHandle, 'settings'>): Promise<MachineRuntime> {
+    return readRuntime(this.#wire, machine);
   }
 
   /** A typed query of one class. */

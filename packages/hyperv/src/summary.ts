@@ -1,7 +1,7 @@
 import type { CimInstance } from '@nova-hyperv/wsman';
-import { isRefusal, RETURN } from './errors.js';
+import { HyperVError, isRefusal, RETURN } from './errors.js';
 import { serviceReference } from './machines.js';
-import type { Machines } from './machines.js';
+import type { MachineHandle, Machines } from './machines.js';
 import { instances, numeric, text } from './read.js';
 import type { HostWire } from './wire.js';
 
@@ -61,6 +61,45 @@ async function summaryOfAll(wire: HostWire): Promise<readonly MachineSummary[] |
   const rows = instances(out['SummaryInformation']);
   if (rows.some((row) => text(row, 'Name') === '' || numeric(row, 'EnabledState') === 0)) return undefined;
   return rows.map((row) => summaryOf(row));
+}
+
+/** What a running machine uses. */
+export interface MachineRuntime {
+  /** Msvm_ComputerSystem.EnabledState */
+  readonly state: number;
+  readonly processors: number;
+  /** Percent of all its processors together. */
+  readonly processorLoad: number;
+  /** 0 while it is off. */
+  readonly memoryMb: number;
+  readonly uptimeMs: number;
+}
+
+/** NumberOfProcessors, EnabledState, ProcessorLoad, MemoryUsage, UpTime. */
+const RUNTIME = [4, 100, 101, 103, 105];
+
+/** One machine's summary. @throws HyperVError HYPERV_NOT_FOUND when there is no such machine any more */
+export async function readRuntime(
+  wire: HostWire,
+  machine: Pick<MachineHandle, 'settings'>,
+): Promise<MachineRuntime> {
+  const service = serviceReference('Msvm_VirtualSystemManagementService');
+  const { out } = await wire.call(service, 'GetSummaryInformation', {
+    SettingData: [machine.settings],
+    RequestedInformation: RUNTIME,
+  });
+  const [row] = instances(out['SummaryInformation']);
+  if (row === undefined)
+    throw new HyperVError('HYPERV_NOT_FOUND', `${wire.host} has no such machine any more.`, {
+      host: wire.host,
+    });
+  return {
+    state: numeric(row, 'EnabledState'),
+    processors: numeric(row, 'NumberOfProcessors'),
+    processorLoad: numeric(row, 'ProcessorLoad'),
+    memoryMb: numeric(row, 'MemoryUsage'),
+    uptimeMs: numeric(row, 'UpTime'),
+  };
 }
 
 function summaryOf(row: CimInstance): MachineSummary {

@@ -20,6 +20,7 @@ import { Conductor } from './scheduler/conductor.js';
 import { registerServerActions } from './servers/actions.js';
 import { registerServerCreate } from './servers/create.js';
 import { registerServerDelete } from './servers/delete.js';
+import { registerServerDiagnostics } from './servers/diagnostics.js';
 import { registerInstanceActions } from './servers/instance-actions.js';
 import { registerServerLists } from './servers/list.js';
 import { registerServerMetadata } from './servers/metadata.js';
@@ -62,6 +63,7 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
   registerServerNetworks(route, nova);
   registerServerTopology(route, nova);
   registerSecurityGroups(route, nova);
+  registerServerDiagnostics(route, nova);
   registerInstanceActions(route, nova);
   registerExternalEvents(route, nova);
   registerHypervisors(route, nova);

@@ -1,4 +1,5 @@
-import type { LifecycleEvent } from '@nova-hyperv/driver';
+import { POWER_STATE } from '@nova-hyperv/driver';
+import type { InstanceDiagnostics, LifecycleEvent } from '@nova-hyperv/driver';
 import { computeConfig, type ComputeConfig } from '../config.js';
 import { BuildInterruptedError, ComputeError } from '../errors.js';
 import type {
@@ -321,6 +322,23 @@ class HostComputeManager implements ComputeManager {
     }
     const bytes = await this.#ctx.driver.consoleOutput(refOf(record));
     return tailLines(consoleText(bytes), request.tailLength);
+  }
+
+  async getInstanceDiagnostics(request: InstanceRequest): Promise<InstanceDiagnostics> {
+    this.#mustRun();
+    const record = await this.#ctx.instances.get(request.instanceUuid);
+    const { driver } = this.#ctx;
+    const { powerState } = await driver.getInfo(refOf(record));
+    if (powerState !== POWER_STATE.RUNNING) {
+      const state = Object.entries(POWER_STATE)
+        .find(([, value]) => value === powerState)?.[0]
+        .toLowerCase();
+      throw new ComputeError(
+        'InstanceInvalidState',
+        `Instance ${record.uuid} in power state ${state ?? powerState}. Cannot get_diagnostics while the instance is in this state.`,
+      );
+    }
+    return await driver.instanceDiagnostics(refOf(record));
   }
 
   async externalInstanceEvent(event: {

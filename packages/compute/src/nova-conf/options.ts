@@ -23,6 +23,7 @@ const DRIVER: readonly Row<DriverConfig>[] = [
   ['hyperv', 'vswitch_name', 'text', 'vswitchName'],
   ['hyperv', 'instance_automatic_shutdown', 'flag', 'instanceAutomaticShutdown'],
   ['hyperv', 'enable_remotefx', 'flag', 'enableRemoteFx'],
+  ['hyperv', 'enable_instance_metrics_collection', 'flag', 'enableInstanceMetricsCollection'],
   ['hyperv', 'power_state_event_polling_interval', 'integer', 'powerStateEventPollingIntervalSeconds'],
   ['image_cache', 'remove_unused_base_images', 'flag', 'removeUnusedBaseImages'],
   [

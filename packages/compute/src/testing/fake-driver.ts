@@ -2,6 +2,7 @@ import {
   DriverError,
   POWER_STATE,
   type HostResources,
+  type InstanceDiagnostics,
   type InstanceRef,
   type InstanceState,
   type LifecycleEvent,
@@ -67,6 +68,19 @@ export const FAKE_RESOURCES: HostResources = {
   },
   supportedInstances: [['x86_64', 'hyperv', 'hvm']],
   uptimeSeconds: 93_784,
+};
+
+export const FAKE_DIAGNOSTICS: InstanceDiagnostics = {
+  state: 'running',
+  driver: 'hyperv',
+  hypervisor: 'hyperv',
+  hypervisorOs: 'Windows 10.0.20348',
+  uptimeSeconds: 90,
+  processors: 2,
+  processorLoadPercent: 25,
+  memoryMb: { used: 512, maximum: 1024 },
+  disks: [{ readBytes: 1_048_576, writtenBytes: null }],
+  nics: [{ mac: 'fa:16:3e:00:00:01' }],
 };
 
 class ScriptedDriver implements FakeDriver {
@@ -212,6 +226,11 @@ class ScriptedDriver implements FakeDriver {
       this.kept.delete(instance.uuid);
       this.#machine(instance).powerState = powerOn ? POWER_STATE.RUNNING : POWER_STATE.SHUTDOWN;
     });
+  }
+
+  async instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {
+    this.#machine(instance);
+    return FAKE_DIAGNOSTICS;
   }
 
   async consoleOutput(instance: InstanceRef): Promise<Uint8Array> {

@@ -104,6 +104,12 @@ function knownHere(
   );
 }
 
+/** Of a processor of this machine, MHz; where it does not tell, one of 2 GHz is assumed. */
+export function clockMhz(): number {
+  const speed = cpus()[0]?.speed ?? 0;
+  return speed === 0 ? 2000 : speed;
+}
+
 /** One socket, which is a NUMA node. */
 function processor(socket: number, cores: number, system: string): Record<string, CimValue> {
   const [real] = cpus();
@@ -117,8 +123,8 @@ function processor(socket: number, cores: number, system: string): Record<string
     ProcessorType: 3,
     AddressWidth: 64,
     DataWidth: 64,
-    MaxClockSpeed: real === undefined || real.speed === 0 ? 2000 : real.speed,
-    CurrentClockSpeed: real === undefined || real.speed === 0 ? 2000 : real.speed,
+    MaxClockSpeed: clockMhz(),
+    CurrentClockSpeed: clockMhz(),
     NumberOfCores: cores,
     NumberOfEnabledCore: cores,
     NumberOfLogicalProcessors: cores,

@@ -59,8 +59,24 @@ export interface AdoptedMachine {
   readonly startedAt: Date;
 }
 
+/** Counters begin at 0 when the machine starts. */
 export interface MachineStats {
   readonly uptimeMs: number;
+  /** Time that processors of this machine spent on the guest, of all of them together. */
+  readonly processorMs: number;
+  /** Of the drives that have done anything; the others are left out. */
+  readonly drives: readonly DriveStats[];
+}
+
+export interface DriveStats {
+  /** {@link DriveConfig.id} */
+  readonly id: string;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly readRequests: number;
+  readonly writeRequests: number;
+  /** From a request to its answer, of all requests together. */
+  readonly busyMs: number;
 }
 
 export interface MachineConfig {

@@ -235,8 +235,10 @@ class PowerStatesOnly implements NoneEngine {
     this.#running(machineId);
   }
 
+  /** There is no guest: nothing computes, reads or writes. */
   async stats(machineId: string): Promise<MachineStats> {
-    return { uptimeMs: Math.max(0, Date.now() - this.#running(machineId).startedAt.getTime()) };
+    const uptimeMs = Math.max(0, Date.now() - this.#running(machineId).startedAt.getTime());
+    return { uptimeMs, processorMs: 0, drives: [] };
   }
 
   async forget(machineId: string): Promise<void> {

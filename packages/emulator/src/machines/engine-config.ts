@@ -69,18 +69,31 @@ function singleOf(machine: Machine, name: 'memory' | 'processor'): CimInstance |
   return resourcesOf(machine).find((resource) => isKind(resource, name));
 }
 
+/** Id of the drive that a medium is in, as the engine knows it. */
+export function driveIdOf(machine: Machine, medium: CimInstance): string | undefined {
+  const drive = resourceById(machine, parentOf(medium) ?? '');
+  const place = drive === undefined ? undefined : placeOf(machine, drive);
+  return place === undefined ? undefined : driveId(place.bus, place.controller, place.slot);
+}
+
+/** Where a drive sits. */
+function placeOf(machine: Machine, drive: CimInstance): Pick<DriveConfig, 'bus' | 'controller' | 'slot'> {
+  const onController = (controller: CimInstance): boolean =>
+    idOf(controller).toLowerCase() === parentOf(drive);
+  const [scsi, ide] = (['scsi-controller', 'ide-controller'] as const).map((kind) =>
+    resourcesOf(machine).filter((resource) => isKind(resource, kind)),
+  );
+  const bus = (scsi ?? []).some(onController) ? 'scsi' : 'ide';
+  const controller = ((bus === 'scsi' ? scsi : ide) ?? []).findIndex(onController);
+  return { bus, controller, slot: Number(textOf(drive.properties['AddressOnParent'])) };
+}
+
 function drivesOf(machine: Machine, host: RuleHost): DriveConfig[] {
-  const scsi = resourcesOf(machine).filter((resource) => isKind(resource, 'scsi-controller'));
-  const ide = resourcesOf(machine).filter((resource) => isKind(resource, 'ide-controller'));
   const found: DriveConfig[] = [];
   for (const drive of resourcesOf(machine).filter((resource) =>
     isKind(resource, 'disk-drive', 'dvd-drive'),
   )) {
-    const onController = (controller: CimInstance): boolean =>
-      idOf(controller).toLowerCase() === parentOf(drive);
-    const bus = scsi.some(onController) ? 'scsi' : 'ide';
-    const controller = (bus === 'scsi' ? scsi : ide).findIndex(onController);
-    const slot = Number(textOf(drive.properties['AddressOnParent']));
+    const { bus, controller, slot } = placeOf(machine, drive);
     const isDvd = isKind(drive, 'dvd-drive');
     const medium = childrenOf(machine, idOf(drive))[0];
     found.push({

@@ -2,6 +2,8 @@ import type { CimInstance, Schema } from '@nova-hyperv/wsman';
 import { damaged } from '../state-files.js';
 import type { StateFiles } from '../state-files.js';
 import { typedInstance } from '../store/typing.js';
+import { isCollectedMetric } from '../metrics/collection.js';
+import type { CollectedMetric } from '../metrics/collection.js';
 import { isPlacement } from '../numa/placement.js';
 import type { Placement } from '../numa/placement.js';
 import { STATE, idOf, settingsId } from './model.js';
@@ -19,6 +21,7 @@ interface MachineFile {
   readonly wasRunning: boolean;
   /** Absent in files of before there were NUMA nodes. */
   readonly placement?: Placement | null;
+  readonly metrics?: readonly CollectedMetric[];
   readonly keyProtector?: string;
   readonly securityPolicy?: string;
 }
@@ -33,6 +36,7 @@ export function saveMachine(files: StateFiles, machine: Machine): void {
     lastConfigurationChange: machine.lastConfigurationChange,
     wasRunning: machine.wasRunning,
     placement: machine.placement,
+    ...(machine.metrics === undefined ? {} : { metrics: machine.metrics }),
     ...securityOf(machine),
   };
   files.write(machine.id, content);
@@ -82,6 +86,7 @@ function machineFrom(files: StateFiles, name: string, schema: Schema): Machine {
       startedAt: null,
       wasRunning: content.wasRunning,
       placement: content.placement ?? null,
+      ...(content.metrics === undefined ? {} : { metrics: content.metrics }),
       ...securityOf(content),
     };
   } catch (error) {
@@ -102,6 +107,7 @@ function isMachineFile(content: unknown): content is MachineFile {
     typeof file.lastConfigurationChange === 'string' &&
     typeof file.wasRunning === 'boolean' &&
     (file.placement === undefined || file.placement === null || isPlacement(file.placement)) &&
+    (file.metrics === undefined || (Array.isArray(file.metrics) && file.metrics.every(isCollectedMetric))) &&
     isOptionalText(file.keyProtector) &&
     isOptionalText(file.securityPolicy)
   );

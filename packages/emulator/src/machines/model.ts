@@ -1,6 +1,7 @@
 import type { CimInstance, CimReference, CimValue } from '@nova-hyperv/wsman';
 import { V2, settingReference, textOf, v2 } from '../cim.js';
 import type { Placement } from '../numa/placement.js';
+import type { CollectedMetric } from '../metrics/collection.js';
 import { parseObjectPath } from '../store/object-path.js';
 
 /** `Msvm_ComputerSystem.EnabledState` as v2 reports it. Source: HyperV_v2, msvm-computersystem. */
@@ -40,6 +41,8 @@ export interface Machine {
   readonly wasRunning: boolean;
   /** Where its memory lies on the host's NUMA nodes; null while it is off. */
   readonly placement: Placement | null;
+  /** Metrics that are being collected; absent = none. */
+  readonly metrics?: readonly CollectedMetric[];
 }
 
 export function generationOf(machine: Machine): 1 | 2 {

@@ -1,6 +1,8 @@
 import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
 import type { Engine, MachineConfig } from '../engine/engine.js';
+import { afterPowerOff } from '../metrics/collection.js';
+import type { CollectedMetric } from '../metrics/collection.js';
 import type { Placement } from '../numa/placement.js';
 import { checkKeyProtector } from '../security/security-settings.js';
 import type { StateFiles } from '../state-files.js';
@@ -98,6 +100,11 @@ export class MachineRegistry {
         startedAt: startedAt.toISOString(),
         wasRunning: true,
       });
+    }
+    for (const machine of this.all()) {
+      // Its guest went down with the host, or while nobody looked.
+      if (machine.wasRunning && !this.#running.has(machine.id))
+        this.#publish({ ...machine, metrics: afterPowerOff(machine.metrics) });
     }
   }
 
@@ -213,7 +220,19 @@ export class MachineRegistry {
         startedAt: null,
         wasRunning: true,
         placement: null,
+        metrics: afterPowerOff(machine.metrics),
       });
+    });
+  }
+
+  /** Changes what is collected of a machine, in whatever state it is. */
+  async changeMetrics(
+    machineId: string,
+    plan: (machine: Machine) => Promise<readonly CollectedMetric[]>,
+  ): Promise<void> {
+    await this.exclusively(machineId, async () => {
+      const metrics = await plan(this.require(machineId));
+      this.#commit({ ...this.require(machineId), metrics });
     });
   }
 
@@ -273,7 +292,8 @@ export class MachineRegistry {
 
   #setOff(machineId: string): void {
     this.#running.delete(machineId);
-    this.setPower(machineId, STATE.off, { startedAt: null, wasRunning: false, placement: null });
+    const metrics = afterPowerOff(this.require(machineId).metrics);
+    this.setPower(machineId, STATE.off, { startedAt: null, wasRunning: false, placement: null, metrics });
   }
 
   #configOf(machine: Machine): MachineConfig | undefined {

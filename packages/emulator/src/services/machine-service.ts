@@ -23,6 +23,7 @@ import { completed, jobStarted, keyOf, returned } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import { changeMachine, recordedGuids, refusal, refuseShape } from './context.js';
 import type { PlannedChange, ServiceContext } from './context.js';
+import { ProcessorLoads } from '../metrics/processor-load.js';
 import { summaryInformation } from './summary.js';
 
 /** `JobType` values. Source: HyperV_v2, Msvm_ConcreteJob. */
@@ -37,6 +38,7 @@ const TYPE = {
 
 /** Methods of Msvm_VirtualSystemManagementService. Those that are not here answer 32770, not supported. */
 export function machineServiceMethods(context: ServiceContext): Readonly<Record<string, MethodHandler>> {
+  const loads = new ProcessorLoads(context);
   return {
     DefineSystem: (call) => defineSystem(context, call),
     DestroySystem: (call) => destroySystem(context, call),
@@ -47,7 +49,8 @@ export function machineServiceMethods(context: ServiceContext): Readonly<Record<
     AddFeatureSettings: (call) => addFeatures(context, call),
     ModifyFeatureSettings: (call) => modifyFeatures(context, call),
     RemoveFeatureSettings: (call) => removeFeatures(context, call),
-    GetSummaryInformation: (call) => completed({ SummaryInformation: summaryInformation(context, call) }),
+    GetSummaryInformation: async (call) =>
+      completed({ SummaryInformation: await summaryInformation(context, loads, call) }),
     FormatError: (call) => completed({ ErrorMessage: textsOf(call.raw('Errors')).join('\n') }),
     RequestStateChange: () => returned(1),
     StartService: () => returned(1),

@@ -9,6 +9,7 @@ import { known } from '../machines/build.js';
 import { refuseShape } from './context.js';
 import type { ServiceContext } from './context.js';
 import { systemOf } from './machine-service.js';
+import type { ProcessorLoads } from '../metrics/processor-load.js';
 import { spansNodes } from '../numa/placement.js';
 import { healthOf, onTime } from './system-view.js';
 
@@ -27,7 +28,6 @@ const FIELDS: Readonly<
   10: (machine) => ({ Version: textOf(machine.settings.properties['Version']) }),
   11: (machine) => ({ Shielded: isShielded(machine) }),
   100: (machine) => ({ EnabledState: machine.enabledState }),
-  101: () => ({ ProcessorLoad: 0 }),
   102: () => ({ ProcessorLoadHistory: [] }),
   103: (machine, context) => ({
     MemoryUsage: context.machines.isRunning(machine.id) ? BigInt(quantity(machine, 'memory')) : 0n,
@@ -55,23 +55,31 @@ const FIELDS: Readonly<
   132: () => ({ IntegrationServicesVersionState: 0 }),
 };
 
+const PROCESSOR_LOAD = 101;
 const THUMBNAIL_CODES = [5, 6, 7];
 
 /** `Msvm_SummaryInformation` of the named machines, or of all, with what was asked for. */
-export function summaryInformation(context: ServiceContext, call: MethodCall): readonly CimInstance[] {
+export async function summaryInformation(
+  context: ServiceContext,
+  loads: ProcessorLoads,
+  call: MethodCall,
+): Promise<readonly CimInstance[]> {
   const named = call.references('SettingData').map((reference) => systemOf(context, reference));
   refuseShape(context.host, 'summary-of-all', named.length === 0);
   const codes = call.numbers('RequestedInformation').filter((code) => !THUMBNAIL_CODES.includes(code));
   const machines = named.length > 0 ? named : context.machines.all();
-  return machines.map((machine) => {
+  const summaryOf = async (machine: Machine): Promise<CimInstance> => {
     const properties: Record<string, CimValue> = {
       InstanceID: settingsId(machine.id),
       VirtualSystemSubType: textOf(machine.settings.properties['VirtualSystemSubType']),
       HostComputerSystemName: context.host.name.toUpperCase(),
     };
     for (const code of codes) Object.assign(properties, FIELDS[code]?.(machine, context));
+    if (codes.includes(PROCESSOR_LOAD))
+      properties['ProcessorLoad'] = await loads.of(machine, quantity(machine, 'processor'));
     return v2('Msvm_SummaryInformation', known(context.host, 'Msvm_SummaryInformation', properties));
-  });
+  };
+  return await Promise.all(machines.map(summaryOf));
 }
 
 function quantity(machine: Machine, kind: 'memory' | 'processor'): number {

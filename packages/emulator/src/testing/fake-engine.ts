@@ -99,8 +99,11 @@ export class FakeEngine implements Engine {
     return await Promise.resolve(undefined);
   }
 
+  /** What {@link stats} tells of every machine. */
+  usage: MachineStats = { uptimeMs: 0, processorMs: 0, drives: [] };
+
   async stats(): Promise<MachineStats> {
-    return await Promise.resolve({ uptimeMs: 0 });
+    return await Promise.resolve(this.usage);
   }
 
   async forget(machineId: string): Promise<void> {

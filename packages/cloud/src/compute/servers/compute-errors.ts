@@ -8,6 +8,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   ConsoleNotAvailable: 404,
   InstanceNotFound: 404,
   NotFound: 404,
+  InstanceInvalidState: 409,
   InstanceNotReady: 409,
   ComputeServiceUnavailable: 503,
 };

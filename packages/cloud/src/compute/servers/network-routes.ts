@@ -59,6 +59,5 @@ export function registerServerNetworks(route: Route, nova: Nova): void {
     return { volumeAttachments: [] };
   });
   route('POST', '/servers/:id/os-volume_attachments', () => unserved('Attaching volumes'));
-  route('GET', '/servers/:id/diagnostics', () => unserved('Reading diagnostics'));
   route('POST', '/servers/:id/remote-consoles', () => unserved('Opening a console'), { since: 6 });
 }

@@ -8,6 +8,7 @@ import type {
   PrepResizeRequest,
   Rescheduler,
 } from '@nova-hyperv/compute';
+import type { InstanceDiagnostics } from '@nova-hyperv/driver';
 import type {
   Candidate,
   CandidateQuery,
@@ -258,6 +259,19 @@ export class FakeCompute implements ComputeService {
   }
   getConsoleOutput = async ({ tailLength }: { readonly tailLength: number | null }): Promise<string> =>
     tailLength === null ? this.consoleText : `last ${tailLength}`;
+  diagnostics: InstanceDiagnostics = {
+    state: 'running',
+    driver: 'hyperv',
+    hypervisor: 'hyperv',
+    hypervisorOs: 'Windows 10.0.20348',
+    uptimeSeconds: 90,
+    processors: 2,
+    processorLoadPercent: 25,
+    memoryMb: { used: 512, maximum: 1024 },
+    disks: [{ readBytes: 1_048_576, writtenBytes: null }],
+    nics: [{ mac: 'fa:16:3e:00:00:01' }],
+  };
+  getInstanceDiagnostics = async (): Promise<InstanceDiagnostics> => this.diagnostics;
   async externalInstanceEvent(event: { readonly name: string; readonly tag: string | null }): Promise<void> {
     this.calls.push(`${event.name} ${event.tag ?? ''}`);
   }

@@ -79,6 +79,21 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
       power(instance, powerOn ? POWER_STATE.RUNNING : POWER_STATE.SHUTDOWN);
       boots(instance.uuid, 'reverted');
     },
+    async instanceDiagnostics(instance) {
+      find(instance);
+      return {
+        state: 'running',
+        driver: 'hyperv',
+        hypervisor: 'hyperv',
+        hypervisorOs: 'Windows 10.0.14393',
+        uptimeSeconds: 61,
+        processors: 1,
+        processorLoadPercent: 12,
+        memoryMb: { used: 512, maximum: 512 },
+        disks: [{ readBytes: 3_145_728, writtenBytes: 1_048_576 }],
+        nics: [{ mac: 'fa:16:3e:00:00:01' }],
+      };
+    },
     consoleOutput: async (instance) => Buffer.from(consoles.get(instance.uuid) ?? ''),
     removeLeftovers: async () => [],
     manageImageCache: async () => undefined,

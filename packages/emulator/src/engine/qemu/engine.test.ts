@@ -87,7 +87,12 @@ describe('the QEMU engine, with a stand-in for QEMU', () => {
     await expect(engine.start(plain())).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
     await engine.pause(MACHINE_ID);
     await engine.resume(MACHINE_ID);
-    expect((await engine.stats(MACHINE_ID)).uptimeMs).toBeLessThan(60_000);
+    const stats = await engine.stats(MACHINE_ID);
+    expect(stats.uptimeMs).toBeLessThan(60_000);
+    // What the stand-in says that the guest did.
+    expect(stats.drives).toEqual([
+      { id: drive().id, readBytes: 8192, writtenBytes: 4096, readRequests: 2, writeRequests: 1, busyMs: 3.5 },
+    ]);
     await engine.turnOff(MACHINE_ID);
     expect([engine.isRunning(MACHINE_ID), await isAlive(running)]).toEqual([false, false]);
     expect(existsSync(path.join(test.state, 'engine', 'machines', MACHINE_ID, 'run.json'))).toBe(false);

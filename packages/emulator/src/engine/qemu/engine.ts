@@ -20,11 +20,13 @@ import { adoptMachines } from './adopt.js';
 import type { EngineContext } from './context.js';
 import { detectQemu } from './detect.js';
 import type { DetectOptions } from './detect.js';
+import { deviceId, driveKey } from './devices.js';
 import { attachDrive, detachDrive, growDrive } from './drive-plug.js';
 import { launch } from './launch.js';
 import type { Machine } from './machine.js';
 import { attachNic, connectNic, detachNic } from './nic-plug.js';
-import { endProcess, waitForExit } from './process.js';
+import { endProcess, processorTime, waitForExit } from './process.js';
+import { queryBlockStats } from './qmp-queries.js';
 import { QmpError } from './qmp.js';
 import { RunRecords } from './run-record.js';
 
@@ -173,7 +175,15 @@ class RealQemuEngine implements QemuEngine {
 
   async stats(machineId: string): Promise<MachineStats> {
     const machine = this.#running(machineId);
-    return { uptimeMs: Math.max(0, Date.now() - machine.startedAt.getTime()) };
+    const [processorMs, blocks] = await Promise.all([
+      machine.process === undefined ? 0 : processorTime(machine.process),
+      queryBlockStats(machine.qmp),
+    ]);
+    const drives = machine.config.drives.flatMap((drive) => {
+      const counted = blocks.get(deviceId(driveKey(drive)));
+      return counted === undefined ? [] : [{ id: drive.id, ...counted }];
+    });
+    return { uptimeMs: Math.max(0, Date.now() - machine.startedAt.getTime()), processorMs, drives };
   }
 
   async forget(machineId: string): Promise<void> {

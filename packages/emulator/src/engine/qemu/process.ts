@@ -38,6 +38,12 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   );
 }
 
+/** Milliseconds on a processor; 0 when there is no such process any more. */
+export async function processorTime(identity: ProcessIdentity): Promise<number> {
+  const stat = await statOf(identity.pid);
+  return stat?.startTicks === identity.startTicks ? stat.processorMs : 0;
+}
+
 /** Settles when the process is gone; false when it is still there after the deadline. */
 export async function waitForExit(identity: ProcessIdentity, deadlineMs: number): Promise<boolean> {
   const until = Date.now() + deadlineMs;

@@ -6,6 +6,7 @@ export type QmpValue = string | number | boolean | null | QmpObject | readonly Q
 export interface QmpCommands {
   qmp_capabilities: undefined;
   'query-status': undefined;
+  'query-blockstats': undefined;
   'query-named-block-nodes': { flat: boolean };
   'qom-list': { path: string };
   'qom-set': { path: string; property: string; value: QmpValue };

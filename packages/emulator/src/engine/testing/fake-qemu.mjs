@@ -29,6 +29,21 @@ const answers = {
   qmp_capabilities: () => ({}),
   'query-status': () => ({ status, running: status === 'running' }),
   'query-named-block-nodes': () => [...nodes].map((name) => ({ 'node-name': name })),
+  'query-blockstats': () =>
+    [...devices]
+      .filter((id) => id.startsWith('d-'))
+      .map((id) => ({
+        qdev: `/machine/peripheral/${id}`,
+        stats: {
+          rd_bytes: 8192,
+          wr_bytes: 4096,
+          rd_operations: 2,
+          wr_operations: 1,
+          rd_total_time_ns: 2_000_000,
+          wr_total_time_ns: 1_000_000,
+          flush_total_time_ns: 500_000,
+        },
+      })),
   'qom-list': () => [...devices].map((name) => ({ name, type: 'child<x>' })),
   cont: () => {
     if (guest === 'rejects-cont') throw new Error('Guest cannot run');

@@ -1,0 +1,68 @@
+import type { MetricValues } from '@nova-hyperv/hyperv';
+import type { DriverContext } from './context.js';
+import { powerStateOf, requireMachine } from './lookup.js';
+import { diskImagesOf } from './metrics.js';
+import { versionText } from './plan/generation.js';
+import { observe } from './realise/realise.js';
+import { POWER_STATE } from './types.js';
+import type { InstanceDiagnostics, InstanceRef, PowerState } from './types.js';
+
+const MIB = 1024 * 1024;
+
+/** nova/objects/fields.py, InstancePowerState */
+const STATE_NAMES: Readonly<Record<PowerState, InstanceDiagnostics['state']>> = {
+  [POWER_STATE.NOSTATE]: 'pending',
+  [POWER_STATE.RUNNING]: 'running',
+  [POWER_STATE.PAUSED]: 'paused',
+  [POWER_STATE.SHUTDOWN]: 'shutdown',
+  [POWER_STATE.CRASHED]: 'crashed',
+  [POWER_STATE.SUSPENDED]: 'suspended',
+};
+
+/**
+ * What the host tells of an instance: the machine's summary, and with [hyperv] enable_instance_metrics_collection the metrics of its
+ * disks. What is not known is null, never 0.
+ * @throws DriverError InstanceNotFound
+ */
+export async function instanceDiagnostics(
+  { host, config }: DriverContext,
+  instance: InstanceRef,
+): Promise<InstanceDiagnostics> {
+  const machine = await requireMachine(host, instance);
+  const [facts, runtime, observed] = await Promise.all([
+    host.facts(),
+    host.runtimeOf(machine),
+    observe(host, machine),
+  ]);
+  const disks = await Promise.all(
+    diskImagesOf(observed).map(async (disk): Promise<MetricValues> => {
+      return config.enableInstanceMetricsCollection ? await host.metrics.values(disk) : {};
+    }),
+  );
+  return {
+    state: STATE_NAMES[powerStateOf(runtime.state)],
+    driver: 'hyperv',
+    hypervisor: 'hyperv',
+    hypervisorOs: `Windows ${versionText({ windowsVersion: facts.version })}`,
+    uptimeSeconds: Math.floor(runtime.uptimeMs / 1000),
+    processors: runtime.processors,
+    processorLoadPercent: runtime.processorLoad,
+    memoryMb: { used: runtime.memoryMb, maximum: memoryOf(observed) },
+    disks: disks.map(({ diskRead, diskWritten }) => ({
+      readBytes: diskRead === undefined ? null : diskRead * MIB,
+      writtenBytes: diskWritten === undefined ? null : diskWritten * MIB,
+    })),
+    nics: observed.nics.map(({ mac }) => ({ mac: macText(mac) })),
+  };
+}
+
+/** The host's `FA163E010203` as Nova writes it. */
+function macText(address: string): string {
+  return (address.toLowerCase().match(/[\da-f]{2}/g) ?? []).join(':');
+}
+
+/** What it may have at most: with dynamic memory the maximum, else what it starts with. */
+function memoryOf({ memory }: Awaited<ReturnType<typeof observe>>): number | null {
+  if (memory === undefined) return null;
+  return memory.dynamic ? memory.maximumMb : memory.startupMb;
+}

@@ -1,0 +1,146 @@
+import { METRIC } from '@nova-hyperv/hyperv';
+import type { WsmanClient } from '@nova-hyperv/wsman';
+import { afterEach, describe, expect, it } from 'vitest';
+import { capturedLog } from '../../packages/driver/src/test-support/captured-log.js';
+import { diskImage, spawnRequest, startTestHost, testInstance } from '../support/driver-host.js';
+import type { FileImages, TestHost, TestHostOptions } from '../support/driver-host.js';
+
+let test: TestHost | undefined;
+afterEach(async () => {
+  await test?.close();
+  test = undefined;
+});
+
+async function start(options: TestHostOptions): Promise<{ test: TestHost; images: FileImages }> {
+  test = await startTestHost(options);
+  return { test, images: await diskImage(test.folder, 'vhdx') };
+}
+
+const METERED = { enableInstanceMetricsCollection: true };
+
+/** `class: collecting?` of all that can be measured on the host. */
+async function collecting(client: WsmanClient): Promise<readonly string[]> {
+  const links = await client.query('root/virtualization/v2', 'SELECT * FROM Msvm_MetricDefForME');
+  return links
+    .map(({ instance: { properties } }) => {
+      const element = properties['Antecedent'];
+      const name =
+        typeof element === 'object' && element !== null && 'className' in element ? element.className : '';
+      return `${name}: ${properties['MetricCollectionEnabled'] === 2 ? 'on' : 'off'}`;
+    })
+    .toSorted();
+}
+
+const ON = [
+  ...Array.from({ length: 2 }, () => 'Msvm_ComputerSystem: on'),
+  ...Array.from({ length: 4 }, () => 'Msvm_StorageAllocationSettingData: on'),
+];
+
+describe('metrics of an instance', () => {
+  it('are collected from its creation on when the option says so, and cost no call otherwise', async () => {
+    const { test: plain, images } = await start({});
+    const before = plain.client.counters.roundTrips;
+    await plain.driver.spawn(spawnRequest(images));
+    const withoutOption = plain.client.counters.roundTrips - before;
+    expect(await collecting(plain.client)).toEqual(ON.map((line) => line.replace(/on$/, 'off')).toSorted());
+    await plain.close();
+
+    const { test: metered, images: again } = await start({ config: METERED });
+    const from = metered.client.counters.roundTrips;
+    await metered.driver.spawn(spawnRequest(again));
+    // The definitions, once; the machine's two metrics; the disk.
+    expect(metered.client.counters.roundTrips - from - withoutOption).toBeLessThanOrEqual(5);
+    expect(await collecting(metered.client)).toEqual(ON);
+  });
+
+  it('that a host refuses are told, and the instance is made all the same', async () => {
+    const { log, lines } = capturedLog('warn');
+    const { test: made, images } = await start({ log, config: METERED });
+    const refusing = await made.connect((client) => ({
+      ...wrapped(client),
+      invoke: async (reference, method, parameters, options) =>
+        method === 'ControlMetrics'
+          ? { returnValue: 2, out: {} }
+          : await client.invoke(reference, method, parameters, options),
+    }));
+    await refusing.driver.spawn(spawnRequest(images));
+    expect((await refusing.driver.listInstances()).map(({ uuid }) => uuid)).toEqual([testInstance(1).uuid]);
+    expect(lines.filter(({ msg }) => msg.includes('Metrics of the instance are not collected'))).toHaveLength(
+      2,
+    );
+  });
+
+  it('come back after a power off and a start, and are read as what Nova calls diagnostics', async () => {
+    const { test: made, images } = await start({
+      config: { ...METERED, powerStateEventPollingIntervalSeconds: 0.05 },
+    });
+    await made.driver.spawn(spawnRequest(images));
+    await made.driver.powerOff(testInstance(1), { timeoutSeconds: 0 });
+    await expect.poll(() => collecting(made.client)).not.toEqual(ON);
+    // A start is an event only for who has seen the stop.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await made.driver.powerOn(testInstance(1));
+    await expect.poll(() => collecting(made.client), { timeout: 10_000 }).toEqual(ON);
+    expect(await made.driver.instanceDiagnostics(testInstance(1))).toEqual({
+      state: 'running',
+      driver: 'hyperv',
+      hypervisor: 'hyperv',
+      hypervisorOs: 'Windows 10.0.20348',
+      uptimeSeconds: expect.any(Number),
+      processors: 1,
+      processorLoadPercent: 0,
+      memoryMb: { used: 512, maximum: 512 },
+      disks: [{ readBytes: 0, writtenBytes: 0 }],
+      nics: [{ mac: 'fa:16:3e:00:00:01' }],
+    });
+    const [machine] = await made.host.machines.findByName(testInstance(1).name);
+    expect(machine && (await made.host.metrics.values(machine.system))).toEqual({ cpu: 0, memory: 512 });
+    await expect(made.driver.instanceDiagnostics(testInstance(2))).rejects.toMatchObject({
+      novaName: 'InstanceNotFound',
+    });
+  });
+
+  it('are all collected where the host names them in another language', async () => {
+    const { test: made, images } = await start({});
+    await made.driver.spawn(spawnRequest(images));
+    const translated = await made.connect((client) => ({
+      ...wrapped(client),
+      query: async (namespace, wql, options) =>
+        wql.includes('CIM_BaseMetricDefinition')
+          ? (await client.query(namespace, wql, options)).map((found) => ({
+              ...found,
+              instance: {
+                ...found.instance,
+                properties: { ...found.instance.properties, ElementName: 'Durchschnitt' },
+              },
+            }))
+          : await client.query(namespace, wql, options),
+    }));
+    const [machine] = await made.host.machines.findByName(testInstance(1).name);
+    if (machine === undefined) throw new Error('no machine');
+    await translated.host.metrics.enable(machine.system, [METRIC.cpu]);
+    expect((await collecting(made.client)).filter((line) => line === 'Msvm_ComputerSystem: on')).toHaveLength(
+      2,
+    );
+  });
+});
+
+/** A client whose methods can be replaced one by one. */
+function wrapped(client: WsmanClient): WsmanClient {
+  return {
+    get counters() {
+      return client.counters;
+    },
+    identify: (options) => client.identify(options),
+    get: (reference, options) => client.get(reference, options),
+    put: (reference, instance, options) => client.put(reference, instance, options),
+    create: (instance, options) => client.create(instance, options),
+    delete: (reference, options) => client.delete(reference, options),
+    query: (namespace, wql, options) => client.query(namespace, wql, options),
+    enumerate: (namespace, className, options) => client.enumerate(namespace, className, options),
+    associators: (source, filter, options) => client.associators(source, filter, options),
+    references: (source, filter, options) => client.references(source, filter, options),
+    invoke: (reference, method, parameters, options) => client.invoke(reference, method, parameters, options),
+    close: () => client.close(),
+  };
+}
