@@ -44,7 +44,11 @@ describe('a guest of a flavor with extra specs', () => {
     const reach = mappedReach({ drives: { C: emulated.driveC }, pipes: emulated.pipes });
     host = await connectHost({ url: emulated.url, credentials, reach });
     // Dynamic memory is configured, and goes with neither of the two.
-    driver = createDriver({ host, log, config: { dynamicMemoryRatio: 2 } });
+    driver = createDriver({
+      host,
+      log,
+      config: { dynamicMemoryRatio: 2, enableInstanceMetricsCollection: true },
+    });
     await driver.initHost();
     const image = join(folder, 'gen2.vhdx');
     await copyDemoGuest('gen2.vhdx', image);
@@ -123,6 +127,27 @@ describe('a guest of a flavor with extra specs', () => {
     await realise(host, machine, { ...spec, drives }, await observe(host, machine));
     const fast = await secondsToRead();
     expect(fast).toBeLessThan(slow / 2);
+  });
+
+  it('is measured by its host: what it reads, and that it computes', async () => {
+    const before = await driver.instanceDiagnostics(testInstance(1));
+    await secondsToRead();
+    const { machine } = await machineAndSpec();
+    const [after, metrics] = await Promise.all([
+      driver.instanceDiagnostics(testInstance(1)),
+      host.metrics.values(machine.system),
+    ]);
+    // 188 pieces of 64 KiB, told in whole MiB; little else is going on.
+    const more = (after.disks[1]?.readBytes ?? 0) - (before.disks[1]?.readBytes ?? 0);
+    expect(more / 2 ** 20).toBeGreaterThanOrEqual(11);
+    expect(more / 2 ** 20).toBeLessThanOrEqual(13);
+    expect(before.disks[0]?.readBytes).toBeGreaterThan(2 ** 20);
+    expect(after).toMatchObject({ state: 'running', processors: 2, memoryMb: { used: 512, maximum: 512 } });
+    expect(after.uptimeSeconds).toBeGreaterThan(before.uptimeSeconds - 1);
+    // Since the question before, in which the guest read and this machine emulated it.
+    expect(after.processorLoadPercent).toBeGreaterThan(0);
+    expect(metrics.cpu).toBeGreaterThan(0);
+    expect(metrics.memory).toBe(512);
   });
 
   /** Seconds on the guest's clock for 12 MB in pieces of 64 KiB, which count as eight each, of the second disk. */

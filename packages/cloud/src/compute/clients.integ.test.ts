@@ -189,6 +189,12 @@ describe('novaclient', () => {
     expect(list).toMatch(/many-2.*(ACTIVE|BUILD)/);
     expect(await nova('show', 'many-1')).toMatch(/private network/);
     expect(await nova('console-log', 'many-1')).toContain('boot of many-1');
+    const flat = await nova('--os-compute-api-version', '2.47', 'diagnostics', 'many-1');
+    expect(flat).toMatch(/\| cpu_load +\| 12 +\|/);
+    const common = await nova('--os-compute-api-version', '2.48', 'diagnostics', 'many-1');
+    expect(common).toMatch(/\| driver +\| hyperv +\|/);
+    expect(common).toMatch(/\| disk_details +\| .*"read_bytes": 3145728/);
+    expect(await openstack('server', 'show', '--diagnostics', 'many-1')).toMatch(/disk0_read +\| 3145728/);
     expect(await nova('hypervisor-list')).toContain('hv2012');
     expect(await nova('service-list')).toContain('nova-conductor');
     await nova('delete', 'many-1', 'many-2');

@@ -1,5 +1,6 @@
 import { DriverError, POWER_STATE, type LifecycleEvent } from '@nova-hyperv/driver';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAKE_DIAGNOSTICS } from '../testing/fake-driver.js';
 import { newRequestId } from '../util/request-id.js';
 import { BenchHost } from '../testing/bench-host.js';
 
@@ -195,6 +196,20 @@ describe('reboot', () => {
       powerState: POWER_STATE.SHUTDOWN,
     });
     expect(bench.instances.faults.get(uuid)).toHaveLength(2);
+  });
+});
+
+describe('diagnostics', () => {
+  it('are asked of the host while the instance runs, and refused with its state otherwise', async () => {
+    const { uuid } = await bench.active();
+    const request = { instanceUuid: uuid, requestId: newRequestId() };
+    expect(await bench.manager.getInstanceDiagnostics(request)).toEqual(FAKE_DIAGNOSTICS);
+    const machine = bench.driver.machines.get(uuid);
+    if (machine !== undefined) machine.powerState = POWER_STATE.PAUSED;
+    await expect(bench.manager.getInstanceDiagnostics(request)).rejects.toMatchObject({
+      novaName: 'InstanceInvalidState',
+      message: expect.stringContaining('in power state paused'),
+    });
   });
 });
 
