@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { NovaConf } from '@nova-hyperv/compute';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../errors.js';
 import { createLogger } from '../logging.js';
@@ -51,6 +50,7 @@ async function up(flags: UpFlags): Promise<void> {
   const { engine } = flags;
   if (engine !== 'qemu' && engine !== 'none')
     throw new CliError(`--engine ${engine}: expected qemu or none`, EXIT.usage);
+  const { NovaConf } = await import('@nova-hyperv/compute');
   const conf = NovaConf.read(flags.configFile.map((file) => resolve(file)));
   const state = stateFolder(resolve(flags.state));
   if (flags.detach === true) {
