@@ -33,6 +33,19 @@ describe('a state change that is refused as invalid', () => {
     });
   });
 
+  it('is tried again when the machine has arrived between the refusal and the question', async () => {
+    let asked = 0;
+    const { power } = powerOf({
+      invoke: () => {
+        asked += 1;
+        return asked < 2 ? invalid() : { returnValue: 0, out: {} };
+      },
+      query: () => inState(STATE.off),
+    });
+    await power.request(MACHINE, STATE.running);
+    expect(asked).toBe(2);
+  });
+
   it('is tried again while the machine is on its way somewhere', async () => {
     let asked = 0;
     const { power } = powerOf({

@@ -50,10 +50,12 @@ export class Power {
 
   /**
    * Brings the machine to a state. 32775 ("invalid state") says that it is there already, or that it is on its way somewhere, or that
-   * there is no way: the machine's own state tells which.
+   * there is no way: the machine's own state tells which. As it may have arrived between the refusal and the question, only
+   * a second refusal from one and the same state means that there is no way.
    */
   async request(machine: Machine, wanted: number, options: InvokeOptions = {}): Promise<void> {
     const deadline = Date.now() + TRANSITION_DEADLINE_MS;
+    let settledIn: number | undefined;
     for (;;) {
       try {
         await this.#wire.call(machine.system, 'RequestStateChange', { RequestedState: wanted }, options);
@@ -64,8 +66,8 @@ export class Power {
         const actual = await this.state(machine);
         if (actual === wanted) return;
         if (actual === undefined) throw gone(machine, this.#wire.host);
-        if (!TRANSITIONAL.has(actual) || Date.now() > deadline)
-          throw this.#noWay(machine, actual, wanted, error);
+        if (actual === settledIn || Date.now() > deadline) throw this.#noWay(machine, actual, wanted, error);
+        settledIn = TRANSITIONAL.has(actual) ? undefined : actual;
       }
       await sleep(250, options.signal);
     }
