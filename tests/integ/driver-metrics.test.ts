@@ -1,4 +1,4 @@
-import { METRIC } from '@nova-hyperv/hyperv';
+import { METRIC, STATE } from '@nova-hyperv/hyperv';
 import type { WsmanClient } from '@nova-hyperv/wsman';
 import { afterEach, describe, expect, it } from 'vitest';
 import { capturedLog } from '../../packages/driver/src/test-support/captured-log.js';
@@ -58,6 +58,7 @@ describe('metrics of an instance', () => {
     const { test: made, images } = await start({ log, config: METERED });
     const refusing = await made.connect((client) => ({
       ...wrapped(client),
+      associators: () => Promise.reject(new Error('not here')),
       invoke: async (reference, method, parameters, options) =>
         method === 'ControlMetrics'
           ? { returnValue: 2, out: {} }
@@ -68,19 +69,22 @@ describe('metrics of an instance', () => {
     expect(lines.filter(({ msg }) => msg.includes('Metrics of the instance are not collected'))).toHaveLength(
       2,
     );
+    expect(await refusing.driver.instanceDiagnostics(testInstance(1))).toMatchObject({
+      processors: 1,
+      disks: [{ readBytes: null, writtenBytes: null }],
+    });
+    expect(lines.at(-1)?.msg).toContain('does not tell the metrics of a disk');
   });
 
   it('come back after a power off and a start, and are read as what Nova calls diagnostics', async () => {
     const { test: made, images } = await start({
-      config: { ...METERED, powerStateEventPollingIntervalSeconds: 0.05 },
+      config: METERED,
     });
     await made.driver.spawn(spawnRequest(images));
     await made.driver.powerOff(testInstance(1), { timeoutSeconds: 0 });
     await expect.poll(() => collecting(made.client)).not.toEqual(ON);
-    // A start is an event only for who has seen the stop.
-    await new Promise((resolve) => setTimeout(resolve, 300));
     await made.driver.powerOn(testInstance(1));
-    await expect.poll(() => collecting(made.client), { timeout: 10_000 }).toEqual(ON);
+    expect(await collecting(made.client)).toEqual(ON);
     expect(await made.driver.instanceDiagnostics(testInstance(1))).toEqual({
       state: 'running',
       driver: 'hyperv',
@@ -98,6 +102,24 @@ describe('metrics of an instance', () => {
     await expect(made.driver.instanceDiagnostics(testInstance(2))).rejects.toMatchObject({
       novaName: 'InstanceNotFound',
     });
+  });
+
+  it('come back too when somebody else starts the machine, those of disks made before the option was set included', async () => {
+    const { test: plain, images } = await start({});
+    await plain.driver.spawn(spawnRequest(images));
+    const metered = await plain.connect(undefined, {
+      ...METERED,
+      powerStateEventPollingIntervalSeconds: 0.05,
+    });
+    const [machine] = await plain.host.machines.findByName(testInstance(1).name);
+    if (machine === undefined) throw new Error('no machine');
+    const seen: string[] = [];
+    metered.driver.onLifecycle(({ transition }) => seen.push(transition));
+    await plain.host.power.request(machine, STATE.off);
+    await expect.poll(() => seen).toContain('stopped');
+    expect(await collecting(plain.client)).not.toContain('Msvm_ComputerSystem: on');
+    await plain.host.power.request(machine, STATE.running);
+    await expect.poll(() => collecting(plain.client), { timeout: 10_000 }).toEqual(ON);
   });
 
   it('are all collected where the host names them in another language', async () => {

@@ -32,7 +32,10 @@ export interface TestHost {
   /** This machine's folder of instances_path. */
   readonly instances: string;
   readonly folder: string;
-  connect(wrap?: (client: WsmanClient) => WsmanClient): Promise<{ host: HyperVHost; driver: VirtDriver }>;
+  connect(
+    wrap?: (client: WsmanClient) => WsmanClient,
+    config?: Partial<DriverConfig>,
+  ): Promise<{ host: HyperVHost; driver: VirtDriver }>;
   close(): Promise<void>;
 }
 
@@ -72,13 +75,16 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
       auth: basicAuth({ user: CREDENTIALS.username, password: CREDENTIALS.password }),
       maxConnections: 16,
     });
-  const connect = async (wrap = (client: WsmanClient) => client) => {
+  const connect = async (
+    wrap = (client: WsmanClient) => client,
+    config: Partial<DriverConfig> | undefined = options.config,
+  ) => {
     const reach = mappedReach({ drives: { C: emulated.driveC }, pipes: emulated.pipes });
     const host = await connectHost({ url: emulated.url, client: wrap(newClient()), reach });
     const driver = createDriver({
       host,
       log: options.log ?? log,
-      config: { powerStateEventPollingIntervalSeconds: 3600, ...options.config },
+      config: { powerStateEventPollingIntervalSeconds: 3600, ...config },
     });
     await driver.initHost();
     opened.push({ host, driver });

@@ -25,7 +25,7 @@ const STATE_NAMES: Readonly<Record<PowerState, InstanceDiagnostics['state']>> = 
  * @throws DriverError InstanceNotFound
  */
 export async function instanceDiagnostics(
-  { host, config }: DriverContext,
+  { host, config, log }: DriverContext,
   instance: InstanceRef,
 ): Promise<InstanceDiagnostics> {
   const machine = await requireMachine(host, instance);
@@ -36,7 +36,14 @@ export async function instanceDiagnostics(
   ]);
   const disks = await Promise.all(
     diskImagesOf(observed).map(async (disk): Promise<MetricValues> => {
-      return config.enableInstanceMetricsCollection ? await host.metrics.values(disk) : {};
+      if (!config.enableInstanceMetricsCollection) return {};
+      try {
+        return await host.metrics.values(disk);
+      } catch (error) {
+        // The rest is worth telling.
+        log.warn({ err: error, instance: instance.uuid }, 'The host does not tell the metrics of a disk');
+        return {};
+      }
     }),
   );
   return {

@@ -3,6 +3,7 @@ import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { CimReference } from '@nova-hyperv/wsman';
 import type { DriverContext } from './context.js';
 import { findMachine } from './lookup.js';
+import { observe } from './realise/realise.js';
 import type { ObservedMachine } from './realise/observed.js';
 import type { InstanceRef } from './types.js';
 
@@ -21,13 +22,13 @@ export async function collectMetrics(
   context: DriverContext,
   instance: InstanceRef,
   machine: Pick<MachineHandle, 'system'>,
-  made?: Pick<ObservedMachine, 'drives'>,
+  made: Pick<ObservedMachine, 'drives'>,
 ): Promise<void> {
   const { host, config, log } = context;
   if (!config.enableInstanceMetricsCollection) return;
   const outcomes = await Promise.allSettled([
     host.metrics.enable(machine.system, [METRIC.cpu, METRIC.memory]),
-    ...diskImagesOf(made ?? { drives: [] }).map((disk) => host.metrics.enable(disk, 'all')),
+    ...diskImagesOf(made).map((disk) => host.metrics.enable(disk, 'all')),
   ]);
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected')
@@ -38,13 +39,20 @@ export async function collectMetrics(
   }
 }
 
-/** Metrics of processor and memory do not outlive a power off: each start turns them on again. */
-export async function collectAgain(context: DriverContext, instance: InstanceRef): Promise<void> {
+/**
+ * After a start: metrics of processor and memory do not outlive a power off, and disks may have come since. Those that are on go on
+ * as they were.
+ */
+export async function collectAgain(
+  context: DriverContext,
+  instance: InstanceRef,
+  known?: MachineHandle,
+): Promise<void> {
   const { host, config, log } = context;
   if (!config.enableInstanceMetricsCollection) return;
   try {
-    const machine = await findMachine(host, instance);
-    if (machine !== undefined) await collectMetrics(context, instance, machine);
+    const machine = known ?? (await findMachine(host, instance));
+    if (machine !== undefined) await collectMetrics(context, instance, machine, await observe(host, machine));
   } catch (error) {
     log.warn(
       { err: error, instance: instance.uuid },

@@ -2,6 +2,7 @@ import { sleep, STATE } from '@nova-hyperv/hyperv';
 import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
 import { instanceNotFound, findMachine, requireMachine } from './lookup.js';
+import { collectAgain } from './metrics.js';
 import { explainStartFailure } from './start-failure.js';
 import type { InstanceRef, PowerOffOptions } from './types.js';
 
@@ -28,6 +29,7 @@ export async function start(
     await context.consoles.stop(instance.uuid);
     throw await explainStartFailure(context.host, machine, error);
   }
+  await collectAgain(context, instance, machine);
 }
 
 export async function powerOff(

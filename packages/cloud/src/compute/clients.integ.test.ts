@@ -195,6 +195,8 @@ describe('novaclient', () => {
     expect(common).toMatch(/\| driver +\| hyperv +\|/);
     expect(common).toMatch(/\| disk_details +\| .*"read_bytes": 3145728/);
     expect(await openstack('server', 'show', '--diagnostics', 'many-1')).toMatch(/disk0_read +\| 3145728/);
+    const newer = ['--os-compute-api-version', '2.48', 'server', 'show', '--diagnostics', 'many-1'];
+    expect(await openstack(...newer)).toMatch(/hypervisor_os +\| Windows 10\.0\.14393/);
     expect(await nova('hypervisor-list')).toContain('hv2012');
     expect(await nova('service-list')).toContain('nova-conductor');
     await nova('delete', 'many-1', 'many-2');
