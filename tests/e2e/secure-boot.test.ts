@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openstackClient, words, type Client } from '../support/clients.js';
 import { consoleUntil } from '../support/console.js';
-import { runAsAdmin, testedCommands } from '../support/feature-page.js';
+import { commandsOf, runAsAdmin } from '../support/feature-page.js';
 import { TestCloud } from '../support/test-cloud.js';
 
 const GUEST = join(process.env['NOVA_HYPERV_GUESTS'] ?? '', 'gen2.vhdx');
@@ -32,9 +32,9 @@ afterAll(async () => {
 
 describe('Secure Boot, as its page says', () => {
   it('is on in a Linux guest with a signed loader, which Windows’ keys do not start', async () => {
-    const [block = ''] = await testedCommands('secure-boot.md');
+    const [block = ''] = await commandsOf('secure-boot.md');
     // The same disk for both: what differs is whose signatures its firmware accepts.
-    await runAsAdmin(cloud, block, { LINUX_IMAGE: GUEST, WINDOWS_IMAGE: GUEST });
+    await runAsAdmin(cloud, block, { variables: { LINUX_IMAGE: GUEST, WINDOWS_IMAGE: GUEST } });
     expect((await show('linux-vm'))['OS-EXT-SRV-ATTR:host']).toBe(NEW);
     const linux = await consoleUntil(openstack, 'linux-vm', /^HVG ready/);
     expect(linux).toMatch(/booted by UEFI, Secure Boot on, root disk scsi 0:0:0:0/);

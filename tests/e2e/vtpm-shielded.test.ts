@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isCimReference, type CimInstance, type WsmanClient } from '@nova-hyperv/wsman';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openstackClient, words, type Client } from '../support/clients.js';
-import { runAsAdmin, testedCommands } from '../support/feature-page.js';
+import { commandsOf, runAsAdmin } from '../support/feature-page.js';
 import { TestCloud } from '../support/test-cloud.js';
 
 const GUEST = join(process.env['NOVA_HYPERV_GUESTS'] ?? '', 'gen2.vhdx');
@@ -105,8 +105,8 @@ async function hear(name: string, wanted: RegExp): Promise<string> {
 
 describe('secured machines, as their page says', () => {
   it('are built on the guarded host, and have no console', async () => {
-    const [block = ''] = await testedCommands('vtpm-shielded.md');
-    await runAsAdmin(cloud, block, { WORK: work, LINUX_IMAGE: GUEST, WINDOWS_IMAGE: GUEST });
+    const [block = ''] = await commandsOf('vtpm-shielded.md');
+    await runAsAdmin(cloud, block, { variables: { WORK: work, LINUX_IMAGE: GUEST, WINDOWS_IMAGE: GUEST } });
     for (const [server, shielded] of [
       ['tpm-vm', false],
       ['shielded-vm', true],

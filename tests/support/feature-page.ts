@@ -1,23 +1,43 @@
-import { readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fencedBlocks } from './markdown.js';
 import { ROOT, runOk } from './run.js';
 import type { TestCloud } from './test-cloud.js';
 
-const TESTED = /^<!-- tested -->\n+```sh\n([\s\S]*?)^```$/gm;
+const FOLDER = join(ROOT, 'docs/features');
+/** Where npm puts `nova-hyperv`. */
+const COMMANDS = join(ROOT, 'node_modules/.bin');
 
-/** The commands of a page of docs/features that stand below `<!-- tested -->`, block by block. */
-export async function testedCommands(page: string): Promise<readonly string[]> {
-  const text = await readFile(join(ROOT, 'docs/features', page), 'utf8');
-  return [...text.matchAll(TESTED)].map(([, block]) => block ?? '');
+/** Every page about a feature. */
+export async function featurePages(): Promise<readonly string[]> {
+  return (await readdir(FOLDER)).filter((name) => name.endsWith('.md')).toSorted();
 }
 
-/** Runs a block as an administrator of the cloud would paste it into a shell; its standard output. */
+/** The commands that a page tells its reader to type: its fenced `sh` blocks. @throws Error when there are none */
+export async function commandsOf(page: string): Promise<readonly string[]> {
+  const blocks = await fencedBlocks(join(FOLDER, page), 'sh');
+  if (blocks.length === 0)
+    throw new Error(`docs/features/${page} has no commands: a \`\`\`sh block shows how the feature is used`);
+  return blocks;
+}
+
+/** The nova.conf that a page shows: its fenced `ini` blocks. */
+export async function novaConfOf(page: string): Promise<string> {
+  return (await fencedBlocks(join(FOLDER, page), 'ini')).join('\n');
+}
+
+/** Runs commands as an administrator of the cloud would paste them into a shell; their standard output. */
 export async function runAsAdmin(
   cloud: TestCloud,
-  block: string,
-  variables: Readonly<Record<string, string>> = {},
+  commands: string,
+  options: { readonly variables?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): Promise<string> {
-  const script = `set -e\n. "$OPENRC"\n${block}`;
-  const env = { ...cloud.clientEnv(), OPENRC: join(cloud.state, 'openrc'), ...variables };
-  return runOk('bash', ['-c', script], { env, timeoutMs: 280_000 });
+  const script = `set -e\n. "$OPENRC"\n${commands}`;
+  const env = {
+    ...cloud.clientEnv(),
+    OPENRC: join(cloud.state, 'openrc'),
+    PATH: `${COMMANDS}:${process.env['PATH'] ?? ''}`,
+    ...options.variables,
+  };
+  return runOk('bash', ['-c', script], { env, timeoutMs: 280_000, cwd: options.cwd ?? ROOT });
 }
