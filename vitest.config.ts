@@ -17,6 +17,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/*.integ.test.ts'],
           testTimeout: 20_000,
+          maxWorkers: 2,
         },
       },
       {
