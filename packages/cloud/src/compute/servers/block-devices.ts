@@ -44,8 +44,7 @@ export function ephemeralSizes(
   imageId: string,
   flavor: Flavor,
 ): readonly number[] {
-  const mappings = devices.map((device) => parse(DEVICE, device));
-  for (const device of mappings) refuseUnserved(device);
+  const mappings = servedDevices(devices);
   const roots = mappings.filter(({ source_type: source }) => source === 'image');
   for (const root of roots) checkRoot(root, imageId);
   if (roots.length > 1)
@@ -61,6 +60,13 @@ export function ephemeralSizes(
     );
   }
   return sizes;
+}
+
+/** The mappings of a request. Throws 400 for those that cannot be read or are not served, whatever the server boots from. */
+export function servedDevices(devices: readonly Readonly<Record<string, unknown>>[]): readonly Device[] {
+  const mappings = devices.map((device) => parse(DEVICE, device));
+  for (const device of mappings) refuseUnserved(device);
+  return mappings;
 }
 
 function refuseUnserved(device: Device): void {

@@ -13,7 +13,7 @@ import { limitsOf } from '../store/quotas.js';
 import type { NewServer } from '../store/records.js';
 import type { RequestSpec } from '../store/request-specs.js';
 import { insertServers } from '../store/server-writes.js';
-import { ephemeralSizes } from './block-devices.js';
+import { ephemeralSizes, servedDevices } from './block-devices.js';
 import { createSchema, type ServerBody } from './create-schema.js';
 import { sanitizeHostname } from './hostname.js';
 import { checkImage, checkNuma, imageSystemMetadata } from './image-checks.js';
@@ -69,7 +69,11 @@ const lastPart = (reference: string): string => reference.split('/').at(-1) ?? '
 
 async function findImage(nova: Nova, call: Call, server: ServerBody): Promise<ImageView> {
   const id = lastPart(server.imageRef ?? '');
-  if (id === '') throw badRequest('Invalid imageRef provided.');
+  if (id === '') {
+    // To boot from a volume is to name no image: then it is the volume that is not served.
+    servedDevices(server.block_device_mapping_v2 ?? []);
+    throw badRequest('Invalid imageRef provided.');
+  }
   const image = await nova.images.get(id, call.token);
   if (image === null) throw badRequest('Can not find requested image');
   return image;
