@@ -64,16 +64,24 @@ export class InstanceFolders {
     return owner.uuid === instance.uuid;
   }
 
-  /** Gone at once, whenever the process dies: it loses its name before its content. False when there is none of this instance. */
+  /** False when there is none of this instance. */
   async removeRevert(instance: InstanceRef): Promise<boolean> {
     const local = this.#reach.local(this.revertPathOf(instance));
     const owner = await this.#ownerOf(local);
     if (owner.uuid !== instance.uuid) return false;
+    await this.#takeAway(local, instance);
+    return true;
+  }
+
+  /**
+   * The folder loses its name before its content. A kill midway would otherwise leave a folder without its marker, which nobody could
+   * tell from somebody else's; {@link removeUnfinished} knows the other name.
+   */
+  async #takeAway(local: string, instance: InstanceRef): Promise<void> {
     const going = this.#reach.local(joinHostPath(this.#root, `.old-${instance.uuid}`));
     await removeTree(going);
     await renameFolder(local, going);
     await removeTree(going);
-    return true;
   }
 
   async #make(instance: InstanceRef, path: string, fill: (local: string) => Promise<void>): Promise<void> {
@@ -112,7 +120,7 @@ export class InstanceFolders {
     const owner = await this.#ownerOf(local);
     if (!owner.exists) return false;
     if (owner.uuid !== instance.uuid && !(options.trusted && owner.uuid === undefined)) return false;
-    await removeTree(local);
+    await this.#takeAway(local, instance);
     return true;
   }
 
