@@ -17,3 +17,4 @@ export { define, observe, realise } from './realise/realise.js';
 export { specOf } from './realise/spec-of.js';
 export { planFactsOf } from './spawn.js';
 export * from './types.js';
+export type * from './volume-types.js';
