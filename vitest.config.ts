@@ -15,9 +15,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
-          exclude: ['**/*.integ.test.ts'],
+          exclude: ['**/*.integ.test.ts', '**/*.isolated.test.ts'],
           testTimeout: 20_000,
           maxWorkers: 2,
+          // Loading the modules anew for each file takes longer than many of the files themselves.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        ssr,
+        // Replaces modules, so it may not share them.
+        test: {
+          name: 'unit-isolated',
+          include: ['packages/*/src/**/*.isolated.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 20_000,
         },
       },
       {
