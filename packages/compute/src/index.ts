@@ -1,4 +1,5 @@
 export * from './ports.js';
+export * from './block-device.js';
 export * from './errors.js';
 export { systemClock, type Clock } from './util/clock.js';
 export * from './rest/rest-error.js';
@@ -24,9 +25,11 @@ export {
   type ComputeManagerOptions,
 } from './manager/compute-manager.js';
 export {
+  createMemoryBlockDeviceStore,
   createMemoryInstanceStore,
   createMemoryMigrationStore,
   createMemoryServiceStore,
+  type MemoryBlockDeviceStore,
   type MemoryInstanceStore,
   type MemoryMigrationStore,
   type MemoryServiceStore,

@@ -1,4 +1,11 @@
-import type { Flavor, GpuInfo, InstanceDiagnostics, PowerState, Vif } from '@nova-hyperv/driver';
+import type {
+  DeviceMetadata,
+  Flavor,
+  GpuInfo,
+  InstanceDiagnostics,
+  PowerState,
+  Vif,
+} from '@nova-hyperv/driver';
 import type { ClaimedPciDevice, OfferedPciDevice } from './pci/assign.js';
 
 /** nova/compute/vm_states.py */
@@ -69,6 +76,8 @@ export interface InstanceRecord {
   readonly metadata: Readonly<Record<string, string>>;
   readonly systemMetadata: Readonly<Record<string, string>>;
   readonly networkInfo: readonly Vif[];
+  /** Where its guest finds its disks and NICs: what the metadata service tells it. */
+  readonly deviceMetadata: readonly DeviceMetadata[];
   /** Devices of its host that it holds. */
   readonly pciDevices: readonly ClaimedPciDevice[];
   readonly reservationId: string;
@@ -93,6 +102,7 @@ export type InstanceChanges = Partial<
     | 'oldFlavor'
     | 'newFlavor'
     | 'networkInfo'
+    | 'deviceMetadata'
     | 'pciDevices'
     | 'systemMetadata'
     | 'launchedAt'

@@ -3,6 +3,7 @@ export type { NovaDeps } from './deps.js';
 export { DEFAULT_CONFIG, DEFAULT_QUOTAS, type NovaConfig, type QuotaName } from './config.js';
 export type * from './ports.js';
 export { createSqliteInstanceStore } from './store/instance-store.js';
+export { createSqliteBlockDeviceStore } from './store/block-devices.js';
 export { createSqliteMigrationStore } from './store/instance-migrations.js';
 export { createSqliteServiceStore } from './store/service-store.js';
 export { novaOptions } from './nova-options.js';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { BlockDeviceRecord, BlockDeviceStore } from '../block-device.js';
 import {
   InstanceNotFoundError,
   MIGRATION_IN_PROGRESS,
@@ -110,6 +111,34 @@ export function createMemoryMigrationStore(): MemoryMigrationStore {
       const saved = { ...record, ...changes, updatedAt: new Date() };
       records.set(uuid, saved);
       return saved;
+    },
+  };
+}
+
+/** A {@link BlockDeviceStore} in memory. */
+export interface MemoryBlockDeviceStore extends BlockDeviceStore {
+  readonly records: Map<string, BlockDeviceRecord>;
+}
+
+export function createMemoryBlockDeviceStore(): MemoryBlockDeviceStore {
+  const records = new Map<string, BlockDeviceRecord>();
+  return {
+    records,
+    async list(instanceUuid) {
+      return [...records.values()].filter((record) => record.instanceUuid === instanceUuid);
+    },
+    async add(device) {
+      records.set(device.uuid, device);
+    },
+    async save(uuid, changes) {
+      const record = records.get(uuid);
+      if (record === undefined) return null;
+      const saved = { ...record, ...changes };
+      records.set(uuid, saved);
+      return saved;
+    },
+    async remove(uuid) {
+      records.delete(uuid);
     },
   };
 }

@@ -43,6 +43,7 @@ export function instanceRecord(changes: Partial<InstanceRecord> = {}): InstanceR
     metadata: {},
     systemMetadata: {},
     networkInfo: [],
+    deviceMetadata: [],
     pciDevices: [],
     reservationId: 'r-1',
     launchIndex: 0,

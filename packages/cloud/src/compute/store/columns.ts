@@ -1,4 +1,4 @@
-import type { Flavor, PowerState, Vif } from '@nova-hyperv/driver';
+import type { DeviceMetadata, Flavor, PowerState, Vif } from '@nova-hyperv/driver';
 import { POWER_STATE } from '@nova-hyperv/driver';
 import type { ClaimedPciDevice, MigrationStatus, TaskState, VmState } from '@nova-hyperv/compute';
 import { z } from 'zod';
@@ -52,6 +52,26 @@ const PCI_DEVICES: z.ZodType<readonly ClaimedPciDevice[]> = z.array(
   }),
 );
 
+const DEVICE_METADATA: z.ZodType<readonly DeviceMetadata[]> = z.array(
+  z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('disk'),
+      bus: z.enum(['scsi', 'ide']),
+      address: z.string(),
+      serial: z.string(),
+      tags: z.array(z.string()),
+    }),
+    z.object({
+      type: z.literal('nic'),
+      bus: z.literal('none'),
+      address: z.null(),
+      mac: z.string(),
+      tags: z.array(z.string()),
+      vlan: z.number().exactOptional(),
+    }),
+  ]),
+);
+
 /** Reads a JSON column by its schema. @throws StoredDataError */
 export function readJson<T>(schema: z.ZodType<T>, text: string, what: string): T {
   try {
@@ -72,6 +92,9 @@ export const readSizes = (text: string): readonly number[] =>
   readJson(z.array(z.number()), text, 'ephemeral disks of an instance');
 export const readVifs = (text: string): readonly Vif[] =>
   readJson(VIFS, text, 'network information of an instance');
+
+export const readDeviceMetadata = (text: string): readonly DeviceMetadata[] =>
+  readJson(DEVICE_METADATA, text, 'device metadata of an instance');
 
 export const readPciDevices = (text: string): readonly ClaimedPciDevice[] =>
   readJson(PCI_DEVICES, text, 'PCI devices of an instance');
@@ -126,7 +149,7 @@ const MIGRATION_STATUSES: readonly MigrationStatus[] = [
 
 const POWER_STATES: readonly PowerState[] = Object.values(POWER_STATE);
 
-function oneOf<T>(known: readonly T[], value: unknown, what: string): T {
+export function oneOf<T>(known: readonly T[], value: unknown, what: string): T {
   const found = known.find((candidate) => candidate === value);
   if (found === undefined) throw new StoredDataError(what, new Error(`unknown value ${String(value)}`));
   return found;

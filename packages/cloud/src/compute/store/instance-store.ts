@@ -34,6 +34,7 @@ function toUpdate(changes: InstanceChanges): InstanceUpdate {
   if (changes.oldFlavor !== undefined) update.old_flavor = toText(changes.oldFlavor);
   if (changes.newFlavor !== undefined) update.new_flavor = toText(changes.newFlavor);
   if (changes.networkInfo !== undefined) update.network_info = JSON.stringify(changes.networkInfo);
+  if (changes.deviceMetadata !== undefined) update.device_metadata = JSON.stringify(changes.deviceMetadata);
   if (changes.pciDevices !== undefined) update.pci_devices = JSON.stringify(changes.pciDevices);
   if (changes.systemMetadata !== undefined) update.system_metadata = JSON.stringify(changes.systemMetadata);
   if (changes.launchedAt !== undefined) update.launched_at = time(changes.launchedAt);

@@ -79,6 +79,17 @@ const RESIZES = [
 
 const PCI_DEVICES = ["alter table compute_instance add column pci_devices text not null default '[]'"];
 
+const BLOCK_DEVICES = [
+  "alter table compute_instance add column device_metadata text not null default '[]'",
+  `create table compute_block_device (
+    id integer primary key autoincrement, uuid text not null unique, instance_uuid text not null, source_type text not null,
+    volume_id text, snapshot_id text, image_id text, volume_size integer, volume_type text, boot_index integer, device_name text,
+    disk_bus text, device_type text, guest_format text, delete_on_termination integer not null, attachment_id text,
+    connection_info text, tag text, state text not null) strict`,
+  'create index compute_block_device_instance on compute_block_device (instance_uuid, id)',
+  'create index compute_block_device_volume on compute_block_device (volume_id)',
+];
+
 /** The compute service's tables. A migration that has shipped is never edited: the next change is the next number. */
 export const COMPUTE_MIGRATIONS: Readonly<Record<string, Migration>> = {
   'compute-0001-instances': { up: (db: Db) => run(db, INSTANCES) },
@@ -86,4 +97,5 @@ export const COMPUTE_MIGRATIONS: Readonly<Record<string, Migration>> = {
   'compute-0003-hosts': { up: (db: Db) => run(db, HOSTS) },
   'compute-0004-resizes': { up: (db: Db) => run(db, RESIZES) },
   'compute-0005-pci-devices': { up: (db: Db) => run(db, PCI_DEVICES) },
+  'compute-0006-block-devices': { up: (db: Db) => run(db, BLOCK_DEVICES) },
 };

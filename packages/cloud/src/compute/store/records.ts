@@ -2,6 +2,7 @@ import type { InstanceRecord } from '@nova-hyperv/compute';
 import type { Insertable, Selectable } from 'kysely';
 import {
   flag,
+  readDeviceMetadata,
   readFlavor,
   readFlavorOrNull,
   readPciDevices,
@@ -62,6 +63,7 @@ export function toServer(row: InstanceRow): ServerRecord {
     metadata: readStrings(row.metadata, 'metadata of an instance'),
     systemMetadata: readStrings(row.system_metadata, 'system metadata of an instance'),
     networkInfo: readVifs(row.network_info),
+    deviceMetadata: readDeviceMetadata(row.device_metadata),
     pciDevices: readPciDevices(row.pci_devices),
     reservationId: row.reservation_id,
     launchIndex: row.launch_index,

@@ -37,6 +37,7 @@ interface InstanceTable {
   metadata: Json;
   system_metadata: Json;
   network_info: Json;
+  device_metadata: Generated<Json>;
   pci_devices: Json;
   reservation_id: string;
   launch_index: number;
@@ -50,6 +51,31 @@ interface InstanceTable {
   launched_at: Time | null;
   terminated_at: Time | null;
   deleted: Flag;
+}
+
+/** A volume of an instance, or one to be made. */
+interface BlockDeviceTable {
+  id: Generated<number>;
+  uuid: string;
+  instance_uuid: string;
+  source_type: string;
+  volume_id: string | null;
+  snapshot_id: string | null;
+  image_id: string | null;
+  /** GiB */
+  volume_size: number | null;
+  volume_type: string | null;
+  boot_index: number | null;
+  device_name: string | null;
+  disk_bus: string | null;
+  device_type: string | null;
+  guest_format: string | null;
+  delete_on_termination: Flag;
+  attachment_id: string | null;
+  /** Holds secrets. */
+  connection_info: Json | null;
+  tag: string | null;
+  state: string;
 }
 
 interface FaultTable {
@@ -184,6 +210,7 @@ interface MigrationTable {
 export type ComputeTables = {
   compute_migration: MigrationTable;
   compute_instance: InstanceTable;
+  compute_block_device: BlockDeviceTable;
   compute_fault: FaultTable;
   compute_action: ActionTable;
   compute_action_event: ActionEventTable;
