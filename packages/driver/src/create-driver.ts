@@ -36,6 +36,7 @@ import type {
   SpawnRequest,
   VirtDriver,
 } from './types.js';
+import type { DeviceMetadata, VolumeDevice } from './volume-types.js';
 import { StateWatcher } from './watcher.js';
 
 export interface CreateDriverOptions {
@@ -59,6 +60,13 @@ const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMA
 function traitsOf({ version }: HostFacts): readonly string[] {
   const hasSecureBoot = compareVersions(version, FIRST_WITH_GENERATION_2) >= 0;
   return [...TRAITS, ...(hasSecureBoot ? ['COMPUTE_SECURITY_UEFI_SECURE_BOOT'] : [])];
+}
+
+function refuseVolume({ connectionInfo }: VolumeDevice): never {
+  throw new DriverError(
+    'VolumeDriverNotFound',
+    `Could not find a handler for ${connectionInfo.driverVolumeType} volume. This driver does not attach volumes yet.`,
+  );
 }
 
 /** Told at start, not only by the first instance that fails. */
@@ -173,6 +181,7 @@ class HyperVDriver implements VirtDriver {
   }
 
   spawn(request: SpawnRequest): Promise<void> {
+    for (const volume of request.volumes ?? []) refuseVolume(volume);
     return this.#exclusive(request.instance, async () => {
       try {
         await spawn(this.#context, request);
@@ -220,6 +229,30 @@ class HyperVDriver implements VirtDriver {
     options: PowerOffOptions & { readonly powerOn: boolean },
   ): Promise<void> {
     return this.#exclusive(instance, () => finishRevertMigration(this.#context, instance, options));
+  }
+
+  async volumeConnector(): Promise<Readonly<Record<string, unknown>>> {
+    return { host: this.#context.host.name, ip: '', platform: 'x86_64', os_type: 'win32', multipath: false };
+  }
+
+  async attachVolume(_instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    refuseVolume(volume);
+  }
+
+  async detachVolume(): Promise<void> {
+    // Nothing can be attached.
+  }
+
+  async extendVolume(_instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    refuseVolume(volume);
+  }
+
+  async volumeMetadata(): Promise<readonly DeviceMetadata[]> {
+    return [];
+  }
+
+  async removeGhostVolumes(): Promise<readonly string[]> {
+    return [];
   }
 
   instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {

@@ -1,3 +1,5 @@
+import type { VolumeDevice, VolumeDriver } from './volume-types.js';
+
 /**
  * What Nova tells its driver. Field names are Nova's, in camel case; sizes carry their unit in the name, in powers of two
  * as Nova means them (Mb = MiB, Gb = GiB).
@@ -125,8 +127,14 @@ export interface InstanceState extends InstanceRef {
 /** Times of one operation, milliseconds, by phase; benchmarks print them. */
 export type Phases = Record<string, number>;
 
-export interface SpawnRequest {
+/** The volumes of an instance, where an operation has to do with them. */
+export interface WithVolumes {
+  readonly volumes?: readonly VolumeDevice[];
+}
+
+export interface SpawnRequest extends WithVolumes {
   readonly instance: Instance;
+  /** Of a machine that boots from a volume: the volume's own image metadata, with an empty id when it has none. */
   readonly image: ImageMeta;
   readonly vifs: readonly Vif[];
   readonly images: ImageSource;
@@ -141,7 +149,7 @@ export interface SpawnRequest {
 }
 
 /** An instance on its way from one flavor to another; `instance.flavor` is the new one. */
-export interface MigrationRequest {
+export interface MigrationRequest extends WithVolumes {
   readonly instance: Instance;
   readonly oldFlavor: Flavor;
   /** As the instance was made from it; the image itself may be gone. */
@@ -216,7 +224,7 @@ export type LifecycleEvent = {
 };
 
 /** Nova's virt driver as the compute manager sees it (nova/virt/driver.py), for one Hyper-V host. */
-export interface VirtDriver {
+export interface VirtDriver extends VolumeDriver {
   readonly nodeName: string;
   /** Connects, refuses hosts that are too old, makes folders, starts console loggers, starts watching states. */
   initHost(): Promise<void>;
@@ -230,13 +238,13 @@ export interface VirtDriver {
   /** InstanceNotFound when there is no such machine. */
   instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics>;
   spawn(request: SpawnRequest): Promise<void>;
-  /** Harmless when there is nothing; afterwards no machine, no file of the instance is left. */
-  destroy(instance: InstanceRef): Promise<void>;
-  powerOn(instance: InstanceRef): Promise<void>;
+  /** Harmless when there is nothing; afterwards no machine, no file of the instance is left, and its volumes are disconnected. */
+  destroy(instance: InstanceRef, attached?: WithVolumes): Promise<void>;
+  powerOn(instance: InstanceRef, attached?: WithVolumes): Promise<void>;
   /** Asks the guest first for `timeoutSeconds` (0 = at once), then turns off. Harmless when off or absent. */
   powerOff(instance: InstanceRef, options: PowerOffOptions): Promise<void>;
   /** SOFT falls back to HARD, as in Nova. */
-  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void>;
+  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD', attached?: WithVolumes): Promise<void>;
   /**
    * Refuses what the new flavor cannot give (CannotResizeDisk, InstanceUnacceptable), powers off and keeps what a revert needs. A machine whose
    * root disk alone grows may go on running. A failure leaves everything as it was.
@@ -255,7 +263,7 @@ export interface VirtDriver {
    */
   finishRevertMigration(
     instance: InstanceRef,
-    options: PowerOffOptions & { readonly powerOn: boolean },
+    options: PowerOffOptions & WithVolumes & { readonly powerOn: boolean },
   ): Promise<void>;
   /** Older bytes first. */
   consoleOutput(instance: InstanceRef): Promise<Uint8Array>;
@@ -264,6 +272,12 @@ export interface VirtDriver {
    * folders. Called at start, before new work.
    */
   removeLeftovers(isKnown: (uuid: string) => Promise<'keep' | 'remove'>): Promise<readonly string[]>;
+  /**
+   * Takes away what killed operations left of volumes: drives of volumes that their instance does not have, connections that no machine uses.
+   * @param known the volumes of every instance of this host by its UUID; machines of others are left alone
+   * @returns the ids of volumes that were taken away
+   */
+  removeGhostVolumes(known: ReadonlyMap<string, readonly VolumeDevice[]>): Promise<readonly string[]>;
   /** Ages and removes cached images that no instance uses. */
   manageImageCache(usedImageIds: ReadonlySet<string>): Promise<void>;
   onLifecycle(listener: (event: LifecycleEvent) => void): void;

@@ -1,6 +1,7 @@
 import {
   DriverError,
   POWER_STATE,
+  type DeviceMetadata,
   type HostResources,
   type InstanceDiagnostics,
   type InstanceRef,
@@ -11,6 +12,8 @@ import {
   type PowerState,
   type SpawnRequest,
   type VirtDriver,
+  type VolumeDevice,
+  type WithVolumes,
 } from '@nova-hyperv/driver';
 
 export type DriverMethod =
@@ -25,11 +28,17 @@ export type DriverMethod =
   | 'migrateDiskAndPowerOff'
   | 'finishMigration'
   | 'confirmMigration'
-  | 'finishRevertMigration';
+  | 'finishRevertMigration'
+  | 'volumeConnector'
+  | 'attachVolume'
+  | 'detachVolume'
+  | 'extendVolume';
 
 /** A driver of a host in memory that does as it is told: fails, hangs or dawdles at each method. */
 export interface FakeDriver extends VirtDriver {
   readonly machines: Map<string, { readonly name: string; powerState: PowerState }>;
+  /** By instance: what its machine has, and what the host is connected to for it. */
+  readonly volumes: Map<string, readonly VolumeDevice[]>;
   /** Flavors of resized machines: what they have, and what is kept for a revert. */
   readonly sizes: Map<string, string>;
   readonly kept: Map<string, string>;
@@ -86,6 +95,7 @@ export const FAKE_DIAGNOSTICS: InstanceDiagnostics = {
 class ScriptedDriver implements FakeDriver {
   readonly nodeName = 'hv1';
   readonly machines = new Map<string, { readonly name: string; powerState: PowerState }>();
+  readonly volumes = new Map<string, readonly VolumeDevice[]>();
   readonly sizes = new Map<string, string>();
   readonly kept = new Map<string, string>();
   readonly calls: { readonly method: DriverMethod; readonly uuid: string; readonly args?: unknown }[] = [];
@@ -161,6 +171,7 @@ class ScriptedDriver implements FakeDriver {
       await this.#call('spawn', request.instance, () => undefined, { signal: request.signal });
       request.signal?.throwIfAborted();
       this.machines.set(uuid, { name, powerState: POWER_STATE.SHUTDOWN });
+      if ((request.volumes?.length ?? 0) > 0) this.volumes.set(uuid, request.volumes ?? []);
       await request.waitForPlugged?.(request.vifs);
       this.machines.set(uuid, { name, powerState: POWER_STATE.RUNNING });
     } finally {
@@ -171,14 +182,16 @@ class ScriptedDriver implements FakeDriver {
   destroy(instance: InstanceRef): Promise<void> {
     return this.#call('destroy', instance, () => {
       this.machines.delete(instance.uuid);
+      this.volumes.delete(instance.uuid);
       this.kept.delete(instance.uuid);
     });
   }
 
-  powerOn(instance: InstanceRef): Promise<void> {
-    return this.#call('powerOn', instance, () => {
+  powerOn(instance: InstanceRef, attached?: WithVolumes): Promise<void> {
+    const on = (): void => {
       this.#machine(instance).powerState = POWER_STATE.RUNNING;
-    });
+    };
+    return this.#call('powerOn', instance, on, { args: attached });
   }
 
   powerOff(instance: InstanceRef, options: { readonly timeoutSeconds: number }): Promise<void> {
@@ -194,6 +207,66 @@ class ScriptedDriver implements FakeDriver {
       this.#machine(instance).powerState = POWER_STATE.RUNNING;
     };
     return this.#call('reboot', instance, up, { args: type });
+  }
+
+  async volumeConnector(): Promise<Readonly<Record<string, unknown>>> {
+    await this.script('volumeConnector', '');
+    return { host: 'hv1', initiator: 'iqn.1991-05.com.microsoft:hv1', platform: 'x86_64', os_type: 'win32' };
+  }
+
+  attachVolume(instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    const attach = (): void => {
+      this.#machine(instance);
+      this.volumes.set(instance.uuid, [...(this.volumes.get(instance.uuid) ?? []), volume]);
+    };
+    return this.#call('attachVolume', instance, attach, { args: volume });
+  }
+
+  detachVolume(instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    const detach = (): void => {
+      const left = (this.volumes.get(instance.uuid) ?? []).filter(
+        ({ volumeId }) => volumeId !== volume.volumeId,
+      );
+      if (left.length === 0) this.volumes.delete(instance.uuid);
+      else this.volumes.set(instance.uuid, left);
+    };
+    return this.#call('detachVolume', instance, detach, { args: volume });
+  }
+
+  extendVolume(instance: InstanceRef, volume: VolumeDevice, requestedBytes: number): Promise<void> {
+    const nothing = (): void => undefined;
+    return this.#call('extendVolume', instance, nothing, {
+      args: { volume: volume.volumeId, requestedBytes },
+    });
+  }
+
+  async volumeMetadata(
+    instance: InstanceRef,
+    volumes: readonly VolumeDevice[],
+  ): Promise<readonly DeviceMetadata[]> {
+    const attached = (this.volumes.get(instance.uuid) ?? []).map(({ volumeId }) => volumeId);
+    return volumes
+      .filter(({ volumeId }) => attached.includes(volumeId))
+      .map(({ volumeId, tag }) => ({
+        type: 'disk',
+        bus: 'scsi',
+        address: `0:0:0:${attached.indexOf(volumeId)}`,
+        serial: volumeId,
+        tags: tag === null ? [] : [tag],
+      }));
+  }
+
+  async removeGhostVolumes(known: ReadonlyMap<string, readonly VolumeDevice[]>): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const [uuid, attached] of this.volumes) {
+      const ids = new Set((known.get(uuid) ?? []).map(({ volumeId }) => volumeId));
+      removed.push(...attached.filter(({ volumeId }) => !ids.has(volumeId)).map(({ volumeId }) => volumeId));
+      this.volumes.set(
+        uuid,
+        attached.filter(({ volumeId }) => ids.has(volumeId)),
+      );
+    }
+    return removed;
   }
 
   migrateDiskAndPowerOff({ instance, oldFlavor }: MigrationRequest): Promise<void> {

@@ -94,6 +94,12 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
         nics: [{ mac: 'fa:16:3e:00:00:01' }],
       };
     },
+    volumeConnector: async () => ({ host: nodeName }),
+    attachVolume: async () => undefined,
+    detachVolume: async () => undefined,
+    extendVolume: async () => undefined,
+    volumeMetadata: async () => [],
+    removeGhostVolumes: async () => [],
     consoleOutput: async (instance) => Buffer.from(consoles.get(instance.uuid) ?? ''),
     removeLeftovers: async () => [],
     manageImageCache: async () => undefined,
