@@ -6,6 +6,7 @@ export type ComputeExceptionName =
   | 'ExternalNetworkAttachForbidden'
   | 'FixedIpAlreadyInUse'
   | 'FlavorMemoryTooSmall'
+  | 'Forbidden'
   | 'FlavorDiskSmallerThanMinDisk'
   | 'ImageNotActive'
   | 'ImageNotFound'
@@ -14,10 +15,13 @@ export type ComputeExceptionName =
   | 'InstanceNotReady'
   | 'InvalidConfiguration'
   | 'InvalidInput'
+  | 'InvalidVolume'
   | 'NetworkAmbiguous'
   | 'NetworkNotFound'
   | 'NetworkRequiresSubnet'
+  | 'MultiattachNotSupportedByVirtDriver'
   | 'NoMoreFixedIps'
+  | 'OverQuota'
   | 'PciConfigInvalidSpec'
   | 'PciDeviceRequestFailed'
   | 'PciInvalidAlias'
@@ -28,8 +32,15 @@ export type ComputeExceptionName =
   | 'PortNotFound'
   | 'PortNotUsable'
   | 'SecurityGroupNotFound'
+  | 'SnapshotNotFound'
+  | 'TooManyDiskDevices'
   | 'UnableToAutoAllocateNetwork'
-  | 'VirtualInterfaceCreateException';
+  | 'VirtualInterfaceCreateException'
+  | 'VolumeAttachmentNotFound'
+  | 'VolumeBDMNotFound'
+  | 'VolumeEncryptionNotSupported'
+  | 'VolumeNotCreated'
+  | 'VolumeNotFound';
 
 /** A refusal or failure of the compute manager. `scope` means the same as a DriverError's. */
 export class ComputeError extends Error {

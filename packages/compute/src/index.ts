@@ -4,6 +4,7 @@ export * from './errors.js';
 export { systemClock, type Clock } from './util/clock.js';
 export * from './rest/rest-error.js';
 export { segment, type CallOptions, type RestClientOptions, type TokenSource } from './rest/rest-client.js';
+export * from './rest/cinder.js';
 export * from './rest/glance.js';
 export * from './rest/keystone.js';
 export * from './rest/nova.js';

@@ -1,8 +1,8 @@
+import { createCinderClient, type CinderClient, type CinderClientOptions } from './cinder.js';
 import { createGlanceClient, type GlanceClient } from './glance.js';
 import { createKeyManagerClient, type KeyManagerClient } from './key-manager.js';
 import { createNeutronClient, type NeutronClient } from './neutron.js';
 import { createPlacementClient, type PlacementClient } from './placement.js';
-import type { RestClientOptions } from './rest-client.js';
 
 /** Base URLs as in the service catalogue, with or without the API's version at the end. */
 export interface ServiceEndpoints {
@@ -11,6 +11,8 @@ export interface ServiceEndpoints {
   readonly placement: string;
   /** Without one instances with shielding data are refused. */
   readonly keyManager?: string;
+  /** Without one instances with volumes are refused. */
+  readonly volume?: string;
 }
 
 export interface ServiceClients {
@@ -18,14 +20,15 @@ export interface ServiceClients {
   readonly network: NeutronClient;
   readonly placement: PlacementClient;
   readonly keyManager?: KeyManagerClient;
+  readonly volumes?: CinderClient;
   close(): Promise<void>;
 }
 
 /** The clients of the services that the compute manager and the compute API talk to; close them when done. */
 export function createServiceClients(
-  options: Omit<RestClientOptions, 'service' | 'baseUrl'> & { readonly endpoints: ServiceEndpoints },
+  options: Omit<CinderClientOptions, 'baseUrl'> & { readonly endpoints: ServiceEndpoints },
 ): ServiceClients {
-  const { endpoints, ...common } = options;
+  const { endpoints, tokensOf, ...common } = options;
   const images = createGlanceClient({ ...common, baseUrl: endpoints.image });
   const network = createNeutronClient({ ...common, baseUrl: endpoints.network });
   const placement = createPlacementClient({ ...common, baseUrl: endpoints.placement });
@@ -33,13 +36,28 @@ export function createServiceClients(
     endpoints.keyManager === undefined
       ? undefined
       : createKeyManagerClient({ ...common, baseUrl: endpoints.keyManager });
+  const volumes =
+    endpoints.volume === undefined
+      ? undefined
+      : createCinderClient({
+          ...common,
+          baseUrl: endpoints.volume,
+          ...(tokensOf === undefined ? {} : { tokensOf }),
+        });
   return {
+    ...(volumes === undefined ? {} : { volumes }),
     ...(keyManager === undefined ? {} : { keyManager }),
     images,
     network,
     placement,
     async close() {
-      await Promise.all([images.close(), network.close(), placement.close(), keyManager?.close()]);
+      await Promise.all([
+        images.close(),
+        network.close(),
+        placement.close(),
+        keyManager?.close(),
+        volumes?.close(),
+      ]);
     },
   };
 }

@@ -42,6 +42,8 @@ export interface RestRequest extends CallOptions {
   readonly query?: Query;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of the client's own. */
+  readonly tokens?: TokenSource;
 }
 
 /** An answer below 300 with its body not yet read: read or destroy it. */
@@ -187,11 +189,12 @@ export class RestClient {
   }
 
   async #send(request: RestRequest, signal: AbortSignal | undefined): Promise<RestStream> {
-    const token = await this.#options.tokens.token();
+    const tokens = request.tokens ?? this.#options.tokens;
+    const token = await tokens.token();
     const first = await this.#sendOnce(request, token, signal);
     if (first.statusCode !== 401) return this.#accept(request, first);
     await first.body.dump();
-    const renewed = await this.#options.tokens.token({ refused: token });
+    const renewed = await tokens.token({ refused: token });
     return this.#accept(request, await this.#sendOnce(request, renewed, signal));
   }
 
