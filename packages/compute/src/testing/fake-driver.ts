@@ -234,8 +234,7 @@ class ScriptedDriver implements FakeDriver {
   }
 
   extendVolume(instance: InstanceRef, volume: VolumeDevice, requestedBytes: number): Promise<void> {
-    const nothing = (): void => undefined;
-    return this.#call('extendVolume', instance, nothing, {
+    return this.#call('extendVolume', instance, () => undefined, {
       args: { volume: volume.volumeId, requestedBytes },
     });
   }
