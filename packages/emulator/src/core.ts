@@ -28,7 +28,7 @@ import { MethodTable, keyOf } from './methods.js';
 import { hostNuma, numaAllocations, numaSources } from './numa/objects.js';
 import type { NumaTopology } from './numa/topology.js';
 import type { EmulatedHostOptions } from './options.js';
-import { DrivePaths } from './paths.js';
+import type { DrivePaths } from './paths.js';
 import { HostProvider } from './provider.js';
 import { securityServiceMethods } from './security/security-service.js';
 import { ShieldingTools } from './security/shielding-tools.js';
@@ -42,6 +42,8 @@ import type { ServiceContext } from './services/context.js';
 import { machineServiceMethods } from './services/machine-service.js';
 import { jobMethods, shutdownMethods, systemMethods } from './services/power.js';
 import { systemSources } from './services/system-view.js';
+import type { FileServers } from './smb/file-servers.js';
+import { smbMethods, smbSources } from './smb/smb-classes.js';
 import { StateFiles } from './state-files.js';
 import { Associations } from './store/associations.js';
 import { ObjectStore } from './store/store.js';
@@ -63,6 +65,8 @@ export interface CoreOptions extends Pick<
   readonly memoryMb: number;
   readonly numa: NumaTopology;
   readonly schema: Schema;
+  readonly paths: DrivePaths;
+  readonly servers: FileServers;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly pace: JobPace;
@@ -86,7 +90,7 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
     clustered: options.cluster !== undefined,
   });
   const store = new ObjectStore(schema);
-  const paths = new DrivePaths(path.join(options.stateDir, 'C'));
+  const { paths, servers } = options;
   mkdirSync(paths.root, { recursive: true });
   for (const folder of HOST_FOLDERS) mkdirSync(paths.toLocal(folder), { recursive: true });
   const hostFiles = new StateFiles(options.stateDir);
@@ -109,11 +113,12 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
   const associations = new Associations(store);
   const shielding = new ShieldingTools(context);
   publish(context, associations, hostState, shielding);
+  for (const source of smbSources(servers)) store.addSource(source);
   await machines.restore(loadMachines(files, schema));
   const provider = new HostProvider({
     store,
     associations,
-    methods: methodTable(context, shielding),
+    methods: methodTable(context, shielding, servers),
     version: host.release.version,
     refuse: host.refuse,
   });
@@ -202,7 +207,7 @@ function publish(
   }
 }
 
-function methodTable(context: ServiceContext, shielding: ShieldingTools): MethodTable {
+function methodTable(context: ServiceContext, shielding: ShieldingTools, servers: FileServers): MethodTable {
   const methods = new MethodTable();
   methods.add('Msvm_SecurityService', securityServiceMethods(context));
   methods.add('Msps_ProvisioningFileProcessor', shielding.processorMethods());
@@ -215,6 +220,7 @@ function methodTable(context: ServiceContext, shielding: ShieldingTools): Method
   methods.add('CIM_ConcreteJob', jobMethods(context));
   methods.add('Msvm_AssignableDeviceService', assignableDeviceMethods(context));
   methods.add('Msvm_MetricService', metricServiceMethods(context));
+  methods.add('MSFT_SmbMapping', smbMethods(servers, context.machines));
   methods.add('Win32_PnPEntity', plugAndPlayMethods(context.host));
   for (const [className, own] of Object.entries(fileMethods(context))) methods.add(className, own);
   return methods;

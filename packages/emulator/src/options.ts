@@ -10,6 +10,17 @@ export interface PciDeviceOption {
   readonly mounted?: boolean;
 }
 
+/** A share of a file server that the host can reach. */
+export interface ShareOption {
+  /** `\\server\share` */
+  readonly remotePath: string;
+  /** Folder of this machine that it is. */
+  readonly folder: string;
+  /** Who may connect; without them everybody may, and paths work without a connection. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
 /** `removed`: a graphics processor and the server role are there, and an update has taken the component away. */
 export type RemoteFx = 'absent' | 'present' | 'removed';
 
@@ -43,6 +54,8 @@ export interface EmulatedHostOptions {
   readonly pciDevices?: readonly PciDeviceOption[];
   /** Default `absent`. Releases after 2019 never had it. */
   readonly remoteFx?: RemoteFx;
+  /** Shares of file servers around the host; default none. */
+  readonly shares?: readonly ShareOption[];
   /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */
   readonly refuse?: readonly string[];
   /** 'job' (default): deep validation is told by a failed job; 'direct': by the return value. */

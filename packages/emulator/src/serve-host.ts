@@ -16,6 +16,8 @@ import { evenTopology } from './numa/topology.js';
 import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
+import { FileServers } from './smb/file-servers.js';
+import { StateFiles } from './state-files.js';
 import { RELEASES } from './releases.js';
 import { REFUSALS } from './refusals.js';
 
@@ -69,7 +71,8 @@ export async function serveHost(options: ServeOptions): Promise<ServedHost> {
 
 async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Promise<ServedHost> {
   const clock = options.clock ?? systemClock;
-  const paths = new DrivePaths(path.join(options.stateDir, 'C'));
+  const servers = new FileServers(options.shares ?? [], new StateFiles(options.stateDir));
+  const paths = new DrivePaths(path.join(options.stateDir, 'C'), servers);
   const engine = await options.createEngine({
     stateDir: path.join(options.stateDir, 'engine'),
     resolvePath: parentResolver(paths),
@@ -82,6 +85,8 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
   const { numaNodes: nodes = 1, numaSpanning: spanning = true } = options;
   const core = await createCore({
     ...options,
+    servers,
+    paths,
     processors,
     memoryMb,
     numa: evenTopology({ nodes, processors, memoryMb, spanning }),
@@ -115,6 +120,7 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
         if (what === 'shut-down') {
           await core.context.jobs.close();
           await shutDownGuests(core.context, options.shutdownMs);
+          servers.shutDown();
           guests = 'turn-off';
         }
         await release(owned);

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import type { PciDeviceOption } from '@nova-hyperv/emulator';
+import type { PciDeviceOption, ShareOption } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
 import { createLogger } from '../logging.js';
 import { parseHost, parsePciDevice, RELEASES } from '../up/hosts.js';
@@ -24,6 +25,7 @@ interface EmulatorFlags {
   readonly guarded?: boolean;
   readonly pciDevice: readonly PciDeviceOption[];
   readonly remotefx?: 'present' | 'removed';
+  readonly shares?: string;
   readonly debug?: boolean;
 }
 
@@ -74,6 +76,10 @@ export function addEmulatorCommand(program: Command): void {
     .option('--no-numa-spanning', 'no machine may have memory of several NUMA nodes')
     .option('--cluster <name>', 'the host is a node of this failover cluster')
     .option('--guarded', 'the host may run shielded machines (2016 and later)')
+    .option(
+      '--shares <file>',
+      String.raw`JSON file with the shares that the host reaches: [{"remotePath": "\\\\server\\share", "folder", "username", "password"}]`,
+    )
     .option('--debug', 'write debug lines')
     .addHelpText(
       'after',
@@ -111,6 +117,7 @@ async function serve(flags: EmulatorFlags): Promise<void> {
       validation: flags.validation,
       guarded: flags.guarded === true,
       pciDevices: flags.pciDevice,
+      ...(flags.shares === undefined ? {} : { shares: readShares(flags.shares) }),
       ...(flags.remotefx === undefined ? {} : { remoteFx: flags.remotefx }),
       log: createLogger('stderr', flags.debug === true),
     });
@@ -125,4 +132,30 @@ async function serve(flags: EmulatorFlags): Promise<void> {
   } finally {
     await claim.release();
   }
+}
+
+/** Passwords come by a file, never by arguments, which everybody on this machine can see. */
+function readShares(file: string): readonly ShareOption[] {
+  const wrong = (why: string, cause?: unknown): CliError =>
+    new CliError(`--shares ${file}: ${why}`, EXIT.usage, { cause });
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw wrong('it cannot be read as JSON', error);
+  }
+  if (!Array.isArray(content) || !content.every(isShare))
+    throw wrong('a list of objects with remotePath and folder, and with username and password or neither');
+  return content;
+}
+
+function isShare(entry: unknown): entry is ShareOption {
+  if (typeof entry !== 'object' || entry === null) return false;
+  const values = new Map<string, unknown>(Object.entries(entry));
+  const isText = (key: string): boolean => typeof values.get(key) === 'string';
+  return (
+    isText('remotePath') &&
+    isText('folder') &&
+    ['username', 'password'].every((key) => !values.has(key) || isText(key))
+  );
 }

@@ -1,4 +1,4 @@
-import type { PciDeviceOption, WindowsRelease } from '@nova-hyperv/emulator';
+import type { PciDeviceOption, ShareOption, WindowsRelease } from '@nova-hyperv/emulator';
 import { CliError, EXIT } from '../errors.js';
 
 /** An emulated host as configured. */
@@ -17,6 +17,8 @@ export interface HostSpec {
   /** Physical PCI devices of the emulated host. */
   readonly pciDevices?: readonly PciDeviceOption[];
   readonly remoteFx?: 'present' | 'removed';
+  /** Shares of file servers that it reaches, with the accounts that may connect. */
+  readonly shares?: readonly ShareOption[];
 }
 
 export const RELEASES: readonly WindowsRelease[] = ['2012R2', '2016', '2019', '2022', '2025'];

@@ -14,7 +14,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { CimInstance, CimValue } from '@nova-hyperv/wsman';
 import { CIMV2, dateTime, instance } from '../cim.js';
-import { HyperVError } from '../errors.js';
+import { HV, HyperVError } from '../errors.js';
 import { keyOf, returned } from '../methods.js';
 import type { MethodCall, MethodHandler } from '../methods.js';
 import type { ServiceContext } from '../services/context.js';
@@ -35,10 +35,15 @@ const FILE = {
   invalidParameter: 21,
 } as const;
 
+const REFUSALS: Readonly<Record<number, number>> = {
+  [HV.accessDenied]: FILE.accessDenied,
+  [HV.fileNotFound]: FILE.invalidObject,
+};
+
 /** Most files that a query without a path may look at: on a real host such a query scans every disk. */
 const SCAN_LIMIT = 20_000;
 
-/** Files and folders of drive C. A query by `Name`, or by `Drive` and `Path`, looks only there. */
+/** Files and folders of drive C, and by `Name`, or `Drive` and `Path`, of shares. A query by `Name`, or by `Drive` and `Path`, looks only there. */
 export function fileSources(context: ServiceContext): readonly InstanceSource[] {
   const source = (className: 'CIM_DataFile' | 'Win32_Directory'): InstanceSource => ({
     namespace: CIMV2,
@@ -95,12 +100,13 @@ function entryOf(context: ServiceContext, local: string): CimInstance | undefine
 function fileProperties(name: string, stats: Stats): Record<string, CimValue> {
   const base = path.win32.basename(name);
   const extension = stats.isDirectory() ? '' : path.win32.extname(base).slice(1);
-  const folder = path.win32.dirname(name).slice(2);
+  const drive = path.win32.parse(name).root.replace(/\\$/, '');
+  const folder = path.win32.dirname(name).slice(drive.length);
   return {
     Name: name,
     Caption: name,
     Description: name,
-    Drive: 'c:',
+    Drive: drive,
     Path: folder.endsWith('\\') ? folder : `${folder}\\`,
     FileName: extension === '' ? base : base.slice(0, -extension.length - 1),
     Extension: extension,
@@ -176,8 +182,14 @@ function rename(context: ServiceContext, local: string, target: string): number 
   if (typeof to === 'number') return to;
   const isMoved = lstatSync(local).isDirectory() ? isAnyInUse(context, local) : isInUse(context, local);
   if (isMoved) return FILE.sharing;
+  if (driveOf(context, local) !== driveOf(context, to)) return FILE.notSameDrive;
   renameSync(local, to);
   return FILE.ok;
+}
+
+/** `C:` or a share, in lower case. */
+function driveOf(context: ServiceContext, local: string): string {
+  return path.win32.parse(context.host.paths.toWindows(local)).root.toLowerCase();
 }
 
 function isInUse(context: ServiceContext, local: string): boolean {
@@ -200,7 +212,7 @@ function targetOf(context: ServiceContext, target: string): string | number {
 }
 
 function codeOf(error: unknown): number {
-  if (error instanceof HyperVError) return FILE.invalidParameter;
+  if (error instanceof HyperVError) return REFUSALS[error.returnValue] ?? FILE.invalidParameter;
   switch (errorCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
