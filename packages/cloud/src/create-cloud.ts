@@ -3,6 +3,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { createBlockStorageService } from './block-storage/index.js';
+import type { VolumeBackend } from './block-storage/backends/backend.js';
 import { createIdentityService, type IdentityService } from './identity/index.js';
 import { createImageService } from './image/index.js';
 import { type AnyDatabase, migrate, openDatabase } from './kernel/database.js';
@@ -15,7 +17,7 @@ import { createNetworkService } from './network/index.js';
 import { createPlacementService } from './placement/index.js';
 
 export interface CloudOptions {
-  /** Holds `cloud.db`, `secrets/` and `images/`; made when it is not there. */
+  /** Holds `cloud.db`, `secrets/`, `images/` and what volumes need; made when it is not there. */
   readonly stateDir: string;
   readonly listen: { readonly address: string; readonly port: number };
   /** What clients are told to use, without a trailing slash, where it is not the address listened on. */
@@ -25,7 +27,11 @@ export interface CloudOptions {
   readonly log: Logger;
   /** Largest image, bytes. */
   readonly maxImageSize?: number;
-  /** Services beside identity, image, network and placement: the compute API. */
+  /** Where volumes are kept; without any, block storage answers and makes none. */
+  readonly volumeBackends?: readonly VolumeBackend[];
+  /** Block storage made otherwise than of `volumeBackends`. */
+  readonly blockStorage?: (kernel: CloudKernel) => CloudService;
+  /** Services beside identity, image, network, placement, key manager and block storage: the compute API. */
   readonly services?: (kernel: CloudKernel) => readonly CloudService[];
 }
 
@@ -117,6 +123,8 @@ function composeServices(
     createNetworkService(kernel, { adminProjectId: () => identity.seededIds().adminProjectId }),
     createPlacementService(kernel),
     createKeyManagerService(kernel),
+    options.blockStorage?.(kernel) ??
+      createBlockStorageService(kernel, { backends: options.volumeBackends ?? [] }),
     ...(options.services?.(kernel) ?? []),
   ];
 }

@@ -4,3 +4,4 @@ export { DatabaseError } from './kernel/sqlite.js';
 export * from './kernel/client-config.js';
 export * from './create-cloud.js';
 export * from './compute/index.js';
+export * from './block-storage/backends/backend.js';

@@ -50,6 +50,8 @@ const PUBLIC = new Set([
   '/placement',
   '/key-manager',
   '/key-manager/v1',
+  '/volume',
+  '/volume/v3',
   '/compute',
   '/compute/v2.1',
   '/compute/v2',

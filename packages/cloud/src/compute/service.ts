@@ -3,7 +3,7 @@ import { parseAliases, type Rescheduler } from '@nova-hyperv/compute';
 import { installErrorHandler } from '../kernel/errors.js';
 import type { CloudKernel, CloudService } from '../kernel/service.js';
 import { createRoute, type Route } from './api/call.js';
-import { novaFailure } from './api/failure.js';
+import { openstackFault } from '../kernel/fault.js';
 import { registerVersions } from './api/versions.js';
 import { DEFAULT_CONFIG } from './config.js';
 import { lookupCompute, type Nova, type NovaDeps } from './deps.js';
@@ -121,7 +121,7 @@ export function createNovaService(kernel: CloudKernel, deps: NovaDeps): NovaServ
     rescheduler: conductor,
     idle: () => conductor.idle(),
     async register(app) {
-      installErrorHandler(app, novaFailure, () => `${kernel.publicUrl()}/identity`);
+      installErrorHandler(app, openstackFault, () => `${kernel.publicUrl()}/identity`);
       registerVersions(app, rootUrl);
       for (const { path, microversions } of ROOTS) {
         const versionUrl = (): string => `${rootUrl()}${path}`;

@@ -9,7 +9,7 @@ import { toServer, type ServerRecord } from '../store/records.js';
 import { findRequestSpec } from '../store/request-specs.js';
 import { flavorResources } from './resources.js';
 import { NoValidHostError, selectHosts } from './scheduler.js';
-import { WorkQueue } from './work-queue.js';
+import { WorkQueue } from '../../kernel/work-queue.js';
 
 /** What the API hands over: the server is marked `resize_prep` already. */
 export interface MigrateServerRequest {

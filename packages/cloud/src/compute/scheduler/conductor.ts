@@ -21,10 +21,10 @@ import {
   type RequestSpec,
 } from '../store/request-specs.js';
 import { ColdMigrations, type MigrateServerRequest } from './cold-migration.js';
-import { KeyedLock } from './keyed-lock.js';
+import { KeyedLock } from '../../kernel/keyed-lock.js';
 import { flavorResources } from './resources.js';
 import { NoValidHostError, selectHosts, type Choice } from './scheduler.js';
-import { WorkQueue } from './work-queue.js';
+import { WorkQueue } from '../../kernel/work-queue.js';
 
 /** How often hosts are chosen anew when others took their room in the meantime. */
 const CLAIM_ROUNDS = 3;

@@ -1,6 +1,6 @@
-import type { Failure, RenderedFailure } from '../../kernel/errors.js';
+import type { Failure, RenderedFailure } from './errors.js';
 
-/** nova/api/openstack/wsgi.py, class Fault: names by status. */
+/** nova/api/openstack/wsgi.py and cinder/api/openstack/wsgi.py, class Fault: names by status. */
 const NAMES: Readonly<Record<number, string>> = {
   400: 'badRequest',
   401: 'unauthorized',
@@ -15,8 +15,8 @@ const NAMES: Readonly<Record<number, string>> = {
   503: 'serviceUnavailable',
 };
 
-/** Nova's shape: `{"itemNotFound": {"code": 404, "message": "…"}}`. */
-export function novaFailure(failure: Failure): RenderedFailure {
+/** Nova's and Cinder's shape: `{"itemNotFound": {"code": 404, "message": "…"}}`. */
+export function openstackFault(failure: Failure): RenderedFailure {
   const name = NAMES[failure.status] ?? 'computeFault';
   return { body: { [name]: { code: failure.status, message: failure.message } } };
 }
