@@ -124,6 +124,7 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     expect(output.match(/\| uptime +\| \d+ /g)).toHaveLength(2);
     expect(output).toMatch(/\| memory_details \| \{'maximum': 512, 'used': 256\}/);
     expect(output).toMatch(/\| disk_details +\| \[\{'read_bytes': \d+/);
+    expect(output).toMatch(/\| nic_details +\| .*'rx_octets': \d+/);
   },
   'resize.md': async (output) => {
     await rest.waitServers(({ name, status }) => name !== 'vm' || status !== 'REVERT_RESIZE', 60_000);

@@ -33,6 +33,7 @@ async function collecting(client: WsmanClient): Promise<readonly string[]> {
 
 const ON = [
   ...Array.from({ length: 2 }, () => 'Msvm_ComputerSystem: on'),
+  ...Array.from({ length: 2 }, () => 'Msvm_EthernetPortAllocationSettingData: on'),
   ...Array.from({ length: 4 }, () => 'Msvm_StorageAllocationSettingData: on'),
 ];
 
@@ -48,8 +49,8 @@ describe('metrics of an instance', () => {
     const { test: metered, images: again } = await start({ config: METERED });
     const from = metered.client.counters.roundTrips;
     await metered.driver.spawn(spawnRequest(again));
-    // The definitions, once; the machine's two metrics; the disk.
-    expect(metered.client.counters.roundTrips - from - withoutOption).toBeLessThanOrEqual(5);
+    // The definitions, once; the machine's two metrics; the disk; the port's meters; its two metrics once it runs.
+    expect(metered.client.counters.roundTrips - from - withoutOption).toBeLessThanOrEqual(9);
     expect(await collecting(metered.client)).toEqual(ON);
   });
 
@@ -66,14 +67,19 @@ describe('metrics of an instance', () => {
     }));
     await refusing.driver.spawn(spawnRequest(images));
     expect((await refusing.driver.listInstances()).map(({ uuid }) => uuid)).toEqual([testInstance(1).uuid]);
+    // The machine's, the disk's, the port's.
     expect(lines.filter(({ msg }) => msg.includes('Metrics of the instance are not collected'))).toHaveLength(
-      2,
+      3,
     );
     expect(await refusing.driver.instanceDiagnostics(testInstance(1))).toMatchObject({
       processors: 1,
       disks: [{ readBytes: null, writtenBytes: null }],
+      nics: [{ receivedBytes: null, sentBytes: null }],
     });
-    expect(lines.at(-1)?.msg).toContain('does not tell the metrics of a disk');
+    expect(lines.slice(-2).map(({ msg }) => msg)).toEqual([
+      expect.stringContaining('does not tell the metrics of a disk'),
+      expect.stringContaining('does not tell the metrics of a switch port'),
+    ]);
   });
 
   it('come back after a power off and a start, and are read as what Nova calls diagnostics', async () => {
@@ -85,6 +91,13 @@ describe('metrics of an instance', () => {
     await expect.poll(() => collecting(made.client)).not.toEqual(ON);
     await made.driver.powerOn(testInstance(1));
     expect(await collecting(made.client)).toEqual(ON);
+    // Two directions of two protocols, given once.
+    expect(
+      await made.client.query(
+        'root/virtualization/v2',
+        'SELECT * FROM Msvm_EthernetSwitchPortAclSettingData WHERE Action = 3',
+      ),
+    ).toHaveLength(4);
     expect(await made.driver.instanceDiagnostics(testInstance(1))).toEqual({
       state: 'running',
       driver: 'hyperv',
@@ -95,7 +108,7 @@ describe('metrics of an instance', () => {
       processorLoadPercent: 0,
       memoryMb: { used: 512, maximum: 512 },
       disks: [{ readBytes: 0, writtenBytes: 0 }],
-      nics: [{ mac: 'fa:16:3e:00:00:01' }],
+      nics: [{ mac: 'fa:16:3e:00:00:01', receivedBytes: 0, sentBytes: 0 }],
     });
     const [machine] = await made.host.machines.findByName(testInstance(1).name);
     expect(machine && (await made.host.metrics.values(machine.system))).toEqual({ cpu: 0, memory: 512 });

@@ -60,7 +60,7 @@ describe('a guest of a flavor with extra specs', () => {
     };
     const instance = testInstance(1, { vcpus: 2, ephemeralGb: 1, extraSpecs });
     // Its first lines are the console logger's: the guest is asked for its report again.
-    await driver.spawn(spawnRequest(new FileImages(image), { image: testImage(2), instance, vifs: [] }));
+    await driver.spawn(spawnRequest(new FileImages(image), { image: testImage(2), instance }));
     const pipe = `${instance.uuid}_rw`;
     await waitForLog(/^HVG ready/m);
     com1 = new PipeClient(join(emulated.pipes, pipe));
@@ -148,6 +148,20 @@ describe('a guest of a flavor with extra specs', () => {
     expect(after.processorLoadPercent).toBeGreaterThan(0);
     expect(metrics.cpu).toBeGreaterThan(0);
     expect(metrics.memory).toBe(512);
+  });
+
+  it('is measured at its switch port: what it sends, in whole MiB', async () => {
+    const [before] = (await driver.instanceDiagnostics(testInstance(1))).nics;
+    // Multicast asks nobody for an address; nc cuts it into datagrams of its own size.
+    await com1?.command(
+      'exec ip link set eth0 up; ip addr add 10.9.9.1/24 dev eth0; ip route add 239.0.0.0/8 dev eth0; ' +
+        'dd if=/dev/zero bs=1024 count=3200 | nc -u -w 1 239.1.1.1 9',
+    );
+    const [after] = (await driver.instanceDiagnostics(testInstance(1))).nics;
+    const sent = ((after?.sentBytes ?? 0) - (before?.sentBytes ?? 0)) / 2 ** 20;
+    expect(sent).toBeGreaterThanOrEqual(3);
+    expect(sent).toBeLessThanOrEqual(4);
+    expect(after?.receivedBytes).toBe(0);
   });
 
   /** Seconds on the guest's clock for 12 MB in pieces of 64 KiB, which count as eight each, of the second disk. */

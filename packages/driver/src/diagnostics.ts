@@ -1,4 +1,5 @@
 import type { MetricValues } from '@nova-hyperv/hyperv';
+import type { CimReference } from '@nova-hyperv/wsman';
 import type { DriverContext } from './context.js';
 import { powerStateOf, requireMachine } from './lookup.js';
 import { diskImagesOf } from './metrics.js';
@@ -21,7 +22,7 @@ const STATE_NAMES: Readonly<Record<PowerState, InstanceDiagnostics['state']>> = 
 
 /**
  * What the host tells of an instance: the machine's summary, and with [hyperv] enable_instance_metrics_collection the metrics of its
- * disks. What is not known is null, never 0.
+ * disks and switch ports. What is not known is null, never 0.
  * @throws DriverError InstanceNotFound
  */
 export async function instanceDiagnostics(
@@ -34,18 +35,25 @@ export async function instanceDiagnostics(
     host.runtimeOf(machine),
     observe(host, machine),
   ]);
-  const disks = await Promise.all(
-    diskImagesOf(observed).map(async (disk): Promise<MetricValues> => {
-      if (!config.enableInstanceMetricsCollection) return {};
-      try {
-        return await host.metrics.values(disk);
-      } catch (error) {
-        // The rest is worth telling.
-        log.warn({ err: error, instance: instance.uuid }, 'The host does not tell the metrics of a disk');
-        return {};
-      }
-    }),
-  );
+  const metricsOf = async (what: string, element: CimReference | undefined): Promise<MetricValues> => {
+    if (!config.enableInstanceMetricsCollection || element === undefined) return {};
+    try {
+      return await host.metrics.values(element);
+    } catch (error) {
+      // The rest is worth telling.
+      log.warn({ err: error, instance: instance.uuid }, `The host does not tell the metrics of a ${what}`);
+      return {};
+    }
+  };
+  const [disks, nics] = await Promise.all([
+    Promise.all(diskImagesOf(observed).map((disk) => metricsOf('disk', disk))),
+    Promise.all(
+      observed.nics.map(async ({ mac, connection }) => ({
+        mac: macText(mac),
+        traffic: await metricsOf('switch port', connection?.reference),
+      })),
+    ),
+  ]);
   return {
     state: STATE_NAMES[powerStateOf(runtime.state)],
     driver: 'hyperv',
@@ -56,11 +64,19 @@ export async function instanceDiagnostics(
     processorLoadPercent: runtime.processorLoad,
     memoryMb: { used: runtime.memoryMb, maximum: memoryOf(observed) },
     disks: disks.map(({ diskRead, diskWritten }) => ({
-      readBytes: diskRead === undefined ? null : diskRead * MIB,
-      writtenBytes: diskWritten === undefined ? null : diskWritten * MIB,
+      readBytes: bytesOf(diskRead),
+      writtenBytes: bytesOf(diskWritten),
     })),
-    nics: observed.nics.map(({ mac }) => ({ mac: macText(mac) })),
+    nics: nics.map(({ mac, traffic }) => ({
+      mac,
+      receivedBytes: bytesOf(traffic.trafficIn),
+      sentBytes: bytesOf(traffic.trafficOut),
+    })),
   };
+}
+
+function bytesOf(mebibytes: number | undefined): number | null {
+  return mebibytes === undefined ? null : mebibytes * MIB;
 }
 
 /** The host's `FA163E010203` as Nova writes it. */

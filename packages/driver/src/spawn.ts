@@ -11,7 +11,7 @@ import { needsGuardedHost } from './plan/security.js';
 import { withDeviceFacts } from './device-facts.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
-import { collectMetrics } from './metrics.js';
+import { collectMetrics, collectTraffic } from './metrics.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
 import { explainStartFailure } from './start-failure.js';
@@ -103,6 +103,7 @@ async function make(
     } catch (error) {
       throw await explainStartFailure(host, machine, error);
     }
+    await collectTraffic(context, instance, made);
   }
   phases.end('power on');
 }

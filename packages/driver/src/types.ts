@@ -213,7 +213,12 @@ export interface InstanceDiagnostics {
   readonly memoryMb: { readonly used: number; readonly maximum: number | null };
   /** Since measuring began, in steps of 1 MiB; in the order of the drives. */
   readonly disks: readonly { readonly readBytes: number | null; readonly writtenBytes: number | null }[];
-  readonly nics: readonly { readonly mac: string }[];
+  /** Of IP, as the guest sees it; since measuring began, in steps of 1 MiB. */
+  readonly nics: readonly {
+    readonly mac: string;
+    readonly receivedBytes: number | null;
+    readonly sentBytes: number | null;
+  }[];
 }
 
 /** A change of power state that the driver saw, whoever made it. */

@@ -6,6 +6,7 @@ import type { JobTracker } from './jobs.js';
 import { Machines } from './machines.js';
 import type { MachineHandle } from './machines.js';
 import { Metrics } from './metrics.js';
+import { PortMeters } from './port-meters.js';
 import { AssignableDevices } from './pci-devices.js';
 import { Power } from './power.js';
 import { readNuma } from './numa.js';
@@ -43,6 +44,7 @@ export class HyperVHost {
   readonly shapes: ShapeMemory;
   readonly pci: AssignableDevices;
   readonly metrics: Metrics;
+  readonly portMeters: PortMeters;
   readonly #wire: HostWire;
   #facts: Promise<HostFacts> | undefined;
 
@@ -58,6 +60,7 @@ export class HyperVHost {
     this.security = new Security(this.#wire);
     this.pci = new AssignableDevices(this.#wire);
     this.metrics = new Metrics(this.#wire);
+    this.portMeters = new PortMeters(this.#wire, this.machines);
   }
 
   /** Computer name; the address until the host has told it. */

@@ -15,6 +15,8 @@ export const METRIC = {
   diskWritten: 'Disk Data Written',
   diskLatency: 'Average Disk Latency',
   diskThroughput: 'Average Normalized Disk Throughput',
+  trafficIn: 'Filtered Incoming Network Traffic',
+  trafficOut: 'Filtered Outgoing Network Traffic',
 } as const;
 
 export type MetricName = (typeof METRIC)[keyof typeof METRIC];
@@ -116,5 +118,14 @@ export class Metrics {
 }
 
 function keyNames(): readonly (keyof typeof METRIC)[] {
-  return ['cpu', 'memory', 'diskRead', 'diskWritten', 'diskLatency', 'diskThroughput'];
+  return [
+    'cpu',
+    'memory',
+    'diskRead',
+    'diskWritten',
+    'diskLatency',
+    'diskThroughput',
+    'trafficIn',
+    'trafficOut',
+  ];
 }

@@ -13,6 +13,7 @@ export interface WmiClasses {
   readonly Msvm_SyntheticEthernetPortSettingData: wmi.Msvm_SyntheticEthernetPortSettingData;
   readonly Msvm_EthernetPortAllocationSettingData: wmi.Msvm_EthernetPortAllocationSettingData;
   readonly Msvm_EthernetSwitchPortSecuritySettingData: wmi.Msvm_EthernetSwitchPortSecuritySettingData;
+  readonly Msvm_EthernetSwitchPortAclSettingData: wmi.Msvm_EthernetSwitchPortAclSettingData;
   readonly Msvm_SerialPortSettingData: wmi.Msvm_SerialPortSettingData;
   readonly Msvm_BootSourceSettingData: wmi.Msvm_BootSourceSettingData;
   readonly Msvm_SecuritySettingData: wmi.Msvm_SecuritySettingData;

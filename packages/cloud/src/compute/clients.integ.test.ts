@@ -194,6 +194,7 @@ describe('novaclient', () => {
     const common = await nova('--os-compute-api-version', '2.48', 'diagnostics', 'many-1');
     expect(common).toMatch(/\| driver +\| hyperv +\|/);
     expect(common).toMatch(/\| disk_details +\| .*"read_bytes": 3145728/);
+    expect(common).toMatch(/\| nic_details +\| .*"rx_octets": 2097152/);
     expect(await openstack('server', 'show', '--diagnostics', 'many-1')).toMatch(/disk0_read +\| 3145728/);
     const newer = ['--os-compute-api-version', '2.48', 'server', 'show', '--diagnostics', 'many-1'];
     expect(await openstack(...newer)).toMatch(/hypervisor_os +\| Windows 10\.0\.14393/);

@@ -89,7 +89,7 @@ export const FAKE_DIAGNOSTICS: InstanceDiagnostics = {
   processorLoadPercent: 25,
   memoryMb: { used: 512, maximum: 1024 },
   disks: [{ readBytes: 1_048_576, writtenBytes: null }],
-  nics: [{ mac: 'fa:16:3e:00:00:01' }],
+  nics: [{ mac: 'fa:16:3e:00:00:01', receivedBytes: 2_097_152, sentBytes: null }],
 };
 
 class ScriptedDriver implements FakeDriver {

@@ -66,6 +66,21 @@ export interface MachineStats {
   readonly processorMs: number;
   /** Of the drives that have done anything; the others are left out. */
   readonly drives: readonly DriveStats[];
+  readonly nics: readonly NicStats[];
+}
+
+/** Frames that went through an adapter's cable, by what they carry; other than IP is not counted. */
+export interface NicStats {
+  /** {@link NicConfig.id} */
+  readonly id: string;
+  readonly received: IpBytes;
+  readonly sent: IpBytes;
+}
+
+/** Bytes of whole frames. */
+export interface IpBytes {
+  readonly ipv4: number;
+  readonly ipv6: number;
 }
 
 export interface DriveStats {

@@ -238,7 +238,7 @@ class PowerStatesOnly implements NoneEngine {
   /** There is no guest: nothing computes, reads or writes. */
   async stats(machineId: string): Promise<MachineStats> {
     const uptimeMs = Math.max(0, Date.now() - this.#running(machineId).startedAt.getTime());
-    return { uptimeMs, processorMs: 0, drives: [] };
+    return { uptimeMs, processorMs: 0, drives: [], nics: [] };
   }
 
   async forget(machineId: string): Promise<void> {

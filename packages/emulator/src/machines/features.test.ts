@@ -45,7 +45,8 @@ describe('port features', () => {
       0,
     ],
     ['E9 security', feature('Security', { AllowMacSpoofing: true }), 0],
-    ['an ACL without direction', feature('Acl', { Action: 1 }), 32773],
+    ['an ACL without direction', feature('Acl', { Action: 1, AclType: 2 }), 32773],
+    ['an ACL of no type', feature('Acl', { Action: 1, Direction: 1 }), 32773],
   ];
   it.each(cases)('%s', (_rule, wish, code) => {
     expect(codeOf(() => add(port.machine, wish))).toBe(code);

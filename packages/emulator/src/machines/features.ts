@@ -245,6 +245,9 @@ function checkBandwidth(feature: CimInstance): void {
 }
 
 function checkAcl(feature: CimInstance): void {
+  const type = numberOf(feature.properties['AclType']);
+  if (feature.className === 'Msvm_EthernetSwitchPortAclSettingData' && (type < 1 || type > 3))
+    throw new HyperVError(HV.invalidParameter, 'AclType must be 1 (MAC), 2 (IPv4) or 3 (IPv6).');
   const direction = numberOf(feature.properties['Direction']);
   const action = numberOf(feature.properties['Action']);
   if (direction < 1 || direction > 2)

@@ -1,11 +1,11 @@
-import type { DiskCounters, MetricDefinition } from './definitions.js';
-import { METRIC_DEFINITIONS, NO_DISK_WORK } from './definitions.js';
+import type { DiskCounters, MetricDefinition, PortCounters } from './definitions.js';
+import { METRIC_DEFINITIONS, NO_DISK_WORK, NO_TRAFFIC } from './definitions.js';
 
 /** One metric that is collected of one element of a machine. */
 export interface CollectedMetric {
   /** {@link MetricDefinition.name} */
   readonly metric: string;
-  /** InstanceID of a disk in lower case; '' is the machine itself. */
+  /** InstanceID of a disk or a port's connection in lower case; '' is the machine itself. */
   readonly element: string;
   /** When measuring began, ISO 8601; null = at the start of the machine. */
   readonly since: string | null;
@@ -16,17 +16,19 @@ export interface CollectedMetric {
 export interface Counted {
   readonly processorMs: number;
   readonly disk: DiskCounters;
+  /** Of a port. */
+  readonly port?: PortCounters;
 }
 
 export const NOTHING_COUNTED: Counted = { processorMs: 0, disk: NO_DISK_WORK };
 
 /**
- * What is left to collect once a machine is off: processor and memory metrics are lost and have to be turned on again; those of
- * disks begin anew with the next start.
+ * What is left to collect once a machine is off: metrics of processor, memory and switch ports are lost and have to be turned on again;
+ * those of disks begin anew with the next start.
  */
 export function afterPowerOff(metrics: readonly CollectedMetric[] | undefined): readonly CollectedMetric[] {
   return (metrics ?? [])
-    .filter(({ element }) => element !== '')
+    .filter(({ metric }) => METRIC_DEFINITIONS.some(({ name, of }) => name === metric && of === 'disk'))
     .map((one) => ({ ...one, since: null, from: NOTHING_COUNTED }));
 }
 
@@ -51,10 +53,27 @@ export function isCollectedMetric(value: unknown): value is CollectedMetric {
 }
 
 function isCounted(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || !('disk' in value) || !('processorMs' in value))
-    return false;
-  const { disk, processorMs } = value;
-  if (typeof processorMs !== 'number' || typeof disk !== 'object' || disk === null) return false;
-  const counters = new Map<string, unknown>(Object.entries(disk));
-  return Object.keys(NO_DISK_WORK).every((name) => typeof counters.get(name) === 'number');
+  if (!isRecord(value)) return false;
+  const { processorMs, disk, port } = value;
+  return (
+    typeof processorMs === 'number' &&
+    hasNumbers(disk, NO_DISK_WORK) &&
+    (port === undefined || isTraffic(port))
+  );
+}
+
+function isTraffic(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    hasNumbers(value['received'], NO_TRAFFIC.received) &&
+    hasNumbers(value['sent'], NO_TRAFFIC.sent)
+  );
+}
+
+function hasNumbers(value: unknown, model: object): boolean {
+  return isRecord(value) && Object.keys(model).every((name) => typeof value[name] === 'number');
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,4 +1,4 @@
-import type { MachineStats } from '../engine/engine.js';
+import type { IpBytes, MachineStats } from '../engine/engine.js';
 
 /** What one element has done since its measuring began; bytes, counts, milliseconds. */
 export interface Measured {
@@ -7,9 +7,18 @@ export interface Measured {
   readonly clockMhz: number;
   readonly memoryMb: number;
   readonly disk: DiskCounters;
+  readonly port: PortCounters;
 }
 
 export type DiskCounters = Omit<MachineStats['drives'][number], 'id'>;
+
+/** As the guest sees it. Whatever is not metered stays at 0. */
+export interface PortCounters {
+  readonly received: IpBytes;
+  readonly sent: IpBytes;
+}
+
+export const NO_TRAFFIC: PortCounters = { received: { ipv4: 0, ipv6: 0 }, sent: { ipv4: 0, ipv6: 0 } };
 
 export const NO_DISK_WORK: DiskCounters = {
   readBytes: 0,
@@ -23,7 +32,7 @@ export const NO_DISK_WORK: DiskCounters = {
 export interface MetricDefinition {
   readonly name: string;
   /** What it is measured of. */
-  readonly of: 'machine' | 'disk';
+  readonly of: 'machine' | 'disk' | 'port';
   /** An average (Msvm_AggregationMetricDefinition) or a plain counter (Msvm_BaseMetricDefinition). */
   readonly kind: 'average' | 'counter';
   readonly units: string;
@@ -41,7 +50,8 @@ function requestsOf(disk: DiskCounters): number {
 
 /**
  * Names as Windows in English has them (Nova's Hyper-V driver looks for them; units by Measure-VM's documentation: MHz, MB, and for
- * disks MB, microseconds and normalised operations each second). Those of disks came with 2012 R2, so every release here has all.
+ * disks MB, microseconds and normalised operations each second; for switch ports MB). Those of disks came with 2012 R2, so every release
+ * here has all. Their order makes their ids: new ones come last.
  */
 export const METRIC_DEFINITIONS: readonly MetricDefinition[] = [
   {
@@ -95,5 +105,21 @@ export const METRIC_DEFINITIONS: readonly MetricDefinition[] = [
       const normalized = Math.max(requestsOf(disk), (disk.readBytes + disk.writtenBytes) / IO_UNIT);
       return elapsedMs === 0 ? 0 : (normalized * 1000) / elapsedMs;
     },
+  },
+  {
+    name: 'Filtered Incoming Network Traffic',
+    of: 'port',
+    kind: 'counter',
+    units: 'MB',
+    programmaticUnits: 'byte*2^20',
+    value: ({ port: { received } }) => (received.ipv4 + received.ipv6) / MIB,
+  },
+  {
+    name: 'Filtered Outgoing Network Traffic',
+    of: 'port',
+    kind: 'counter',
+    units: 'MB',
+    programmaticUnits: 'byte*2^20',
+    value: ({ port: { sent } }) => (sent.ipv4 + sent.ipv6) / MIB,
   },
 ];

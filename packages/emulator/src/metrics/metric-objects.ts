@@ -10,6 +10,7 @@ import { METRIC_DEFINITIONS } from './definitions.js';
 import type { MetricDefinition } from './definitions.js';
 import { definitionsOf, elementAt, elementsOf, measured, statsOf } from './elements.js';
 import type { MetricElement } from './elements.js';
+import { metersOf } from './meters.js';
 
 const CLASSES = {
   average: { definition: 'Msvm_AggregationMetricDefinition', value: 'Msvm_AggregationMetricValue' },
@@ -71,7 +72,7 @@ async function valuesOf(
   element: MetricElement,
 ): Promise<readonly { definition: MetricDefinition; instance: CimInstance }[]> {
   const collected = (element.machine.metrics ?? []).filter((one) => one.element === element.key);
-  if (collected.length === 0) return [];
+  if (collected.length === 0 || (element.of === 'port' && metersOf(element).length === 0)) return [];
   const stats = await statsOf(context, element.machine);
   if (stats === undefined) return [];
   return definitionsOf(element).flatMap((definition) => {

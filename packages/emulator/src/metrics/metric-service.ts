@@ -32,8 +32,16 @@ async function controlMetrics(context: ServiceContext, call: MethodCall): Promis
     definitionsOf(element).filter(({ name }) => definition === undefined || definition.name === name);
   const elements = subjects(context, subject).filter((element) => wanted(element).length > 0);
   if (elements.length === 0) return returned(subject === undefined ? 0 : FAILED);
-  for (const element of elements) await change(context, element, wanted(element), control);
+  // A port is there while its machine runs, and is named alone or not at all.
+  if (subject !== undefined && elements.some((one) => one.of === 'port' && !runs(context, one)))
+    return returned(FAILED);
+  for (const element of elements.filter((one) => one.of !== 'port' || runs(context, one)))
+    await change(context, element, wanted(element), control);
   return returned(0);
+}
+
+function runs(context: ServiceContext, { machine }: MetricElement): boolean {
+  return context.machines.isRunning(machine.id);
 }
 
 function optional(call: MethodCall, name: string): CimReference | undefined {

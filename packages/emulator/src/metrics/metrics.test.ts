@@ -1,14 +1,14 @@
 import { isCimReference } from '@nova-hyperv/wsman';
-import type { CimReference } from '@nova-hyperv/wsman';
+import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { V2, reference, textOf } from '../cim.js';
+import { V2, reference, textOf, v2 } from '../cim.js';
 import { systemReference } from '../machines/model.js';
 import { FakeEngine } from '../testing/fake-engine.js';
 import { add, buildMachine, destroy, pathOf, power } from '../testing/machine-client.js';
 import type { Built } from '../testing/machine-client.js';
 import { wanted } from '../testing/rule-host.js';
 import { SteppedClock } from '../testing/stepped.js';
-import { startTestHost } from '../testing/test-host.js';
+import { MANAGEMENT, startTestHost, succeed } from '../testing/test-host.js';
 import type { TestHost } from '../testing/test-host.js';
 
 const SERVICE = reference(V2, 'Msvm_MetricService', { CreationClassName: 'Msvm_MetricService' });
@@ -87,7 +87,7 @@ function used(processorMs: number, readMib: number, requests: number): void {
     writeRequests: requests,
     busyMs: requests,
   };
-  engine.usage = { uptimeMs: 0, processorMs, drives: [drive] };
+  engine.usage = { uptimeMs: 0, processorMs, drives: [drive], nics: [] };
 }
 
 describe('metrics of a machine and its disks', () => {
@@ -169,6 +169,63 @@ describe('metrics of a machine and its disks', () => {
     expect(await collected(vm.disk)).toEqual([2, 2, 2, 2]);
     expect(await destroy(test, vm.id)).toBe(0);
     expect(await test.client.query(V2, 'SELECT * FROM Msvm_MetricDefForME')).toEqual([]);
+  });
+});
+
+describe('metrics of a switch port', () => {
+  const acl = (aclType: number, direction: number, action = 3): CimInstance =>
+    v2('Msvm_EthernetSwitchPortAclSettingData', {
+      AclType: aclType,
+      Direction: direction,
+      Action: action,
+      Applicability: 1,
+    });
+  const give = (...features: CimInstance[]): Promise<unknown> =>
+    succeed(test.client, MANAGEMENT, 'AddFeatureSettings', {
+      AffectedConfiguration: vm.connection,
+      FeatureSettings: features,
+    });
+  const carried = (mib: number): void => {
+    const id = (vm.nic.keys['InstanceID'] ?? '').split('\\')[1] ?? '';
+    const received = { ipv4: mib * MIB, ipv6: 2 * mib * MIB };
+    const sent = { ipv4: 10 * mib * MIB, ipv6: 20 * mib * MIB };
+    engine.usage = { uptimeMs: 0, processorMs: 0, drives: [], nics: [{ id, received, sent }] };
+  };
+  const trafficOf = async (): Promise<unknown> => values(vm.connection);
+
+  it('are what its meters are for, since measuring began', async () => {
+    await power(test, vm.id, RUNNING);
+    carried(1);
+    expect(await control(vm.connection, null)).toBe(0);
+    expect(await trafficOf()).toEqual({});
+    await give(acl(2, 1), acl(3, 2));
+    carried(4);
+    expect(await trafficOf()).toEqual({
+      'Filtered Incoming Network Traffic': '3',
+      'Filtered Outgoing Network Traffic': '60',
+    });
+    await give(acl(3, 1), acl(2, 2));
+    expect(await trafficOf()).toEqual({
+      'Filtered Incoming Network Traffic': '9',
+      'Filtered Outgoing Network Traffic': '90',
+    });
+  });
+
+  it('have no value by ACLs that allow or deny', async () => {
+    await power(test, vm.id, RUNNING);
+    await give(acl(2, 1, 1), acl(2, 2, 2));
+    await control(vm.connection, null);
+    expect(await trafficOf()).toEqual({});
+  });
+
+  it('are there while the machine runs, and are lost when it goes off', async () => {
+    await give(acl(2, 1));
+    expect(await control(vm.connection, null)).toBe(2);
+    await power(test, vm.id, RUNNING);
+    expect(await control(null, await definition('Filtered Incoming Network Traffic'))).toBe(0);
+    expect(await collected(vm.connection)).toEqual([2, 3]);
+    await power(test, vm.id, OFF);
+    expect(await collected(vm.connection)).toEqual([3, 3]);
   });
 });
 

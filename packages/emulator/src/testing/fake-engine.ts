@@ -100,7 +100,7 @@ export class FakeEngine implements Engine {
   }
 
   /** What {@link stats} tells of every machine. */
-  usage: MachineStats = { uptimeMs: 0, processorMs: 0, drives: [] };
+  usage: MachineStats = { uptimeMs: 0, processorMs: 0, drives: [], nics: [] };
 
   async stats(): Promise<MachineStats> {
     return await Promise.resolve(this.usage);

@@ -1057,6 +1057,49 @@ export const Msvm_EthernetSwitchPortSecuritySettingData_MonitorMode = {
   Source: 2,
 } as const;
 
+export interface Msvm_EthernetSwitchPortAclSettingData {
+  readonly AclType?: number | null;
+  readonly Action?: number | null;
+  readonly Applicability?: number | null;
+  readonly Caption?: string | null;
+  readonly Description?: string | null;
+  readonly Direction?: number | null;
+  readonly ElementName?: string | null;
+  /** Key. */
+  readonly InstanceID?: string | null;
+  readonly LocalAddress?: string | null;
+  readonly LocalAddressPrefixLength?: number | null;
+  readonly Name?: string | null;
+  readonly RemoteAddress?: string | null;
+  readonly RemoteAddressPrefixLength?: number | null;
+}
+
+export const Msvm_EthernetSwitchPortAclSettingData_AclType = {
+  Unknown: 0,
+  MACAcl: 1,
+  IPv4Acl: 2,
+  IPv6Acl: 3,
+} as const;
+
+export const Msvm_EthernetSwitchPortAclSettingData_Action = {
+  Unknown: 0,
+  Allow: 1,
+  Deny: 2,
+  Meter: 3,
+} as const;
+
+export const Msvm_EthernetSwitchPortAclSettingData_Applicability = {
+  Unknown: 0,
+  Local: 1,
+  Remote: 2,
+} as const;
+
+export const Msvm_EthernetSwitchPortAclSettingData_Direction = {
+  Unknown: 0,
+  Incoming: 1,
+  Outgoing: 2,
+} as const;
+
 export interface Msvm_SerialPortSettingData {
   readonly Address?: string | null;
   readonly AddressOnParent?: string | null;

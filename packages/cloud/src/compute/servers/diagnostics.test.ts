@@ -41,7 +41,7 @@ describe('diagnostics of a server', () => {
       nic_details: [
         {
           mac_address: 'fa:16:3e:00:00:01',
-          rx_octets: null,
+          rx_octets: 2_097_152,
           rx_errors: null,
           rx_drop: null,
           rx_packets: null,
@@ -64,6 +64,8 @@ describe('diagnostics of a server', () => {
       'memory-actual': 524_288,
       disk0_read: 1_048_576,
       disk0_write: null,
+      nic0_rx: 2_097_152,
+      nic0_tx: null,
     });
   });
 

@@ -31,7 +31,12 @@ function commonView(facts: InstanceDiagnostics, server: ServerRecord): object {
       write_requests: null,
       errors_count: null,
     })),
-    nic_details: facts.nics.map(({ mac }) => ({ mac_address: mac, ...UNKNOWN_TRAFFIC })),
+    nic_details: facts.nics.map(({ mac, receivedBytes, sentBytes }) => ({
+      mac_address: mac,
+      ...UNKNOWN_TRAFFIC,
+      rx_octets: receivedBytes,
+      tx_octets: sentBytes,
+    })),
   };
 }
 
@@ -53,6 +58,12 @@ function olderView(facts: InstanceDiagnostics): object {
       facts.disks.flatMap(({ readBytes, writtenBytes }, number) => [
         [`disk${number}_read`, readBytes],
         [`disk${number}_write`, writtenBytes],
+      ]),
+    ),
+    ...Object.fromEntries(
+      facts.nics.flatMap(({ receivedBytes, sentBytes }, number) => [
+        [`nic${number}_rx`, receivedBytes],
+        [`nic${number}_tx`, sentBytes],
       ]),
     ),
   };

@@ -91,7 +91,7 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
         processorLoadPercent: 12,
         memoryMb: { used: 512, maximum: 512 },
         disks: [{ readBytes: 3_145_728, writtenBytes: 1_048_576 }],
-        nics: [{ mac: 'fa:16:3e:00:00:01' }],
+        nics: [{ mac: 'fa:16:3e:00:00:01', receivedBytes: 2_097_152, sentBytes: 0 }],
       };
     },
     volumeConnector: async () => ({ host: nodeName }),

@@ -183,7 +183,8 @@ class RealQemuEngine implements QemuEngine {
       const counted = blocks.get(deviceId(driveKey(drive)));
       return counted === undefined ? [] : [{ id: drive.id, ...counted }];
     });
-    return { uptimeMs: Math.max(0, Date.now() - machine.startedAt.getTime()), processorMs, drives };
+    const uptimeMs = Math.max(0, Date.now() - machine.startedAt.getTime());
+    return { uptimeMs, processorMs, drives, nics: machine.nicStats() };
   }
 
   async forget(machineId: string): Promise<void> {

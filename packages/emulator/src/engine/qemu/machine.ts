@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../engine.js';
-import type { DriveConfig, MachineConfig, NicConfig } from '../engine.js';
+import type { DriveConfig, MachineConfig, NicConfig, NicStats } from '../engine.js';
 import { comLog, comSocket, nbdSocket, qmpSocket, serialPortCount } from './argv.js';
 import type { MachinePaths } from './argv.js';
 import { ComPort } from './com-port.js';
@@ -156,6 +156,14 @@ export class Machine {
     this.#cables.set(nic.id, cable);
     cable.plug(nic.switchId ?? null);
     await this.qmp.execute('set_link', { name: nicDeviceId(key), up: nic.switchId !== undefined });
+  }
+
+  nicStats(): readonly NicStats[] {
+    return [...this.#cables].map(([id, { received, sent }]) => ({
+      id,
+      received: received.bytes,
+      sent: sent.bytes,
+    }));
   }
 
   removeCable(nicId: string): void {

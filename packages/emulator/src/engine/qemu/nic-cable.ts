@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { SwitchFabric, SwitchPort, VirtualSwitch } from '../virtual-switch.js';
 import { FrameDecoder, encodeFrame } from './frame-stream.js';
+import { IpCounter } from './ip-counter.js';
 
 /** What waits for a guest that does not read; more is dropped. */
 const BACKLOG_LIMIT = 1024 * 1024;
@@ -21,6 +22,9 @@ export class NicCable implements SwitchPort {
   #switchId: string | undefined;
   #switch: VirtualSwitch | undefined;
   #closed = false;
+  /** As the guest sees it; counted since this process has the cable. */
+  readonly received = new IpCounter();
+  readonly sent = new IpCounter();
 
   constructor(path: string, fabric: SwitchFabric) {
     this.#path = path;
@@ -38,6 +42,7 @@ export class NicCable implements SwitchPort {
   deliver(frame: Buffer): void {
     const socket = this.#socket;
     if (socket === undefined || socket.connecting || socket.writableLength > BACKLOG_LIMIT) return;
+    this.received.count(frame);
     socket.write(encodeFrame(frame));
   }
 
@@ -57,13 +62,19 @@ export class NicCable implements SwitchPort {
     });
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of frames.push(chunk)) this.#switch?.forward(this, frame);
+        for (const frame of frames.push(chunk)) this.#take(frame);
       } catch {
         socket.destroy();
       }
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#connectLater());
+  }
+
+  #take(frame: Buffer): void {
+    if (this.#switch === undefined) return;
+    this.sent.count(frame);
+    this.#switch.forward(this, frame);
   }
 
   #connectLater(): void {
