@@ -172,27 +172,27 @@ describe('metrics of a machine and its disks', () => {
   });
 });
 
-describe('metrics of a switch port', () => {
-  const acl = (aclType: number, direction: number, action = 3): CimInstance =>
-    v2('Msvm_EthernetSwitchPortAclSettingData', {
-      AclType: aclType,
-      Direction: direction,
-      Action: action,
-      Applicability: 1,
-    });
-  const give = (...features: CimInstance[]): Promise<unknown> =>
-    succeed(test.client, MANAGEMENT, 'AddFeatureSettings', {
-      AffectedConfiguration: vm.connection,
-      FeatureSettings: features,
-    });
-  const carried = (mib: number): void => {
-    const id = (vm.nic.keys['InstanceID'] ?? '').split('\\')[1] ?? '';
-    const received = { ipv4: mib * MIB, ipv6: 2 * mib * MIB };
-    const sent = { ipv4: 10 * mib * MIB, ipv6: 20 * mib * MIB };
-    engine.usage = { uptimeMs: 0, processorMs: 0, drives: [], nics: [{ id, received, sent }] };
-  };
-  const trafficOf = async (): Promise<unknown> => values(vm.connection);
+const acl = (aclType: number, direction: number, action = 3): CimInstance =>
+  v2('Msvm_EthernetSwitchPortAclSettingData', {
+    AclType: aclType,
+    Direction: direction,
+    Action: action,
+    Applicability: 1,
+  });
+const give = (...features: CimInstance[]): Promise<unknown> =>
+  succeed(test.client, MANAGEMENT, 'AddFeatureSettings', {
+    AffectedConfiguration: vm.connection,
+    FeatureSettings: features,
+  });
+const carried = (mib: number): void => {
+  const id = (vm.nic.keys['InstanceID'] ?? '').split('\\')[1] ?? '';
+  const received = { ipv4: mib * MIB, ipv6: 2 * mib * MIB };
+  const sent = { ipv4: 10 * mib * MIB, ipv6: 20 * mib * MIB };
+  engine.usage = { uptimeMs: 0, processorMs: 0, drives: [], nics: [{ id, received, sent }] };
+};
+const trafficOf = async (): Promise<unknown> => values(vm.connection);
 
+describe('metrics of a switch port', () => {
   it('are what its meters are for, since measuring began', async () => {
     await power(test, vm.id, RUNNING);
     carried(1);

@@ -7,7 +7,7 @@ function frame(type: string, payload = 46): Buffer {
 
 it('counts whole frames of IPv4 and IPv6, tagged ones too, and nothing else', () => {
   const counter = new IpCounter();
-  for (const type of ['0800', '86dd', '81000005' + '0800', '0806']) counter.count(frame(type));
+  for (const type of ['0800', '86dd', '810000050800', '0806']) counter.count(frame(type));
   counter.count(frame('0800', 100));
   expect(counter.bytes).toEqual({ ipv4: 60 + 64 + 114, ipv6: 60 });
 });
