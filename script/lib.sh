@@ -21,7 +21,8 @@ packages_of() {
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
       'xorriso xorriso' '/usr/lib/grub/i386-pc/moddep.lst grub-pc-bin' \
       '/usr/lib/grub/x86_64-efi/moddep.lst grub-efi-amd64-bin' 'grub-mkimage grub-common' \
-      'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' ;;
+      'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' \
+      'smbd samba' 'smbclient smbclient' ;;
     *) die "no group of packages named $1" ;;
   esac
 }
