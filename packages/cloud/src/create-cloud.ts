@@ -176,6 +176,7 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
       publicUrl,
       authenticate: (request) => identity.authenticate(request),
       serviceToken: () => identity.serviceToken(),
+      tokenOf: (user) => identity.tokenOf(user),
       region: REGION,
     };
     const services = composeServices(kernel, identity, options);

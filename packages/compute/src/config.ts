@@ -10,6 +10,10 @@ export interface ComputeConfig {
   readonly shutdownTimeoutSeconds: number;
   /** Nova's SHUTDOWN_RETRY_INTERVAL: how often the guest is asked again. */
   readonly shutdownRetryIntervalSeconds: number;
+  /** [DEFAULT] block_device_allocate_retries: how often a volume that is being made is looked at. */
+  readonly blockDeviceAllocateRetries: number;
+  /** [DEFAULT] block_device_allocate_retries_interval */
+  readonly blockDeviceAllocateRetriesIntervalSeconds: number;
   /** [DEFAULT] vif_plugging_timeout; 0 = do not wait. */
   readonly vifPluggingTimeoutSeconds: number;
   /** [DEFAULT] vif_plugging_is_fatal */
@@ -58,6 +62,8 @@ export const DEFAULT_COMPUTE_CONFIG: ComputeConfig = {
   maxConcurrentBuilds: 10,
   shutdownTimeoutSeconds: 60,
   shutdownRetryIntervalSeconds: 10,
+  blockDeviceAllocateRetries: 60,
+  blockDeviceAllocateRetriesIntervalSeconds: 3,
   vifPluggingTimeoutSeconds: 300,
   vifPluggingIsFatal: true,
   resumeGuestsStateOnHostBoot: true,

@@ -1,5 +1,6 @@
 export * from './ports.js';
 export * from './block-device.js';
+export * from './device-names.js';
 export * from './errors.js';
 export { systemClock, type Clock } from './util/clock.js';
 export * from './rest/rest-error.js';

@@ -6,6 +6,7 @@ import type {
   PowerState,
   Vif,
 } from '@nova-hyperv/driver';
+import type { BlockDeviceRecord } from './block-device.js';
 import type { ClaimedPciDevice, OfferedPciDevice } from './pci/assign.js';
 
 /** nova/compute/vm_states.py */
@@ -285,6 +286,22 @@ export interface PrepResizeRequest extends MigrationInstanceRequest {
   readonly flavor: Flavor;
 }
 
+/** A volume that the user attaches to an instance. */
+export interface ReserveBlockDeviceRequest extends InstanceRequest {
+  readonly volumeId: string;
+  /** The wished name, `/dev/sdb`. */
+  readonly deviceName: string | null;
+  readonly diskBus: string | null;
+  readonly deviceType: string | null;
+  readonly tag: string | null;
+  readonly deleteOnTermination: boolean;
+}
+
+/** A request about one block device of an instance, by the device's own UUID. */
+export interface VolumeRequest extends InstanceRequest {
+  readonly deviceUuid: string;
+}
+
 /**
  * What the API asks of a compute service: Nova's compute RPC, by its names (nova/compute/rpcapi.py). Casts settle
  * when the request is taken in hand, calls when the answer is there. The caller has set the task state before.
@@ -317,12 +334,20 @@ export interface ComputeService {
   getConsoleOutput(request: InstanceRequest & { readonly tailLength: number | null }): Promise<string>;
   /** call: what the host tells of a running instance. */
   getInstanceDiagnostics(request: InstanceRequest): Promise<InstanceDiagnostics>;
-  /** cast: from Neutron through the API. */
+  /** call: gives the volume its place among the instance's block devices. */
+  reserveBlockDeviceName(request: ReserveBlockDeviceRequest): Promise<BlockDeviceRecord>;
+  /** cast: of a device that is reserved here and at Cinder. */
+  attachVolume(request: VolumeRequest): Promise<void>;
+  /** cast: of a device that is `detaching` here and at Cinder. */
+  detachVolume(request: VolumeRequest): Promise<void>;
+  /** cast: from Neutron and Cinder through the API. */
   externalInstanceEvent(event: {
     readonly name: string;
     readonly instanceUuid: string;
     readonly tag: string | null;
     readonly status: string;
+    /** Of the request that brought it, for what it sets off. */
+    readonly requestId?: string;
   }): Promise<void>;
 }
 

@@ -90,6 +90,8 @@ export interface Vif {
   readonly fixedIps: readonly { readonly address: string; readonly subnetId: string }[];
   /** Neutron's port_security_enabled; undefined = not known, which counts as on. */
   readonly portSecurityEnabled?: boolean;
+  /** What the user calls it, for its guest to know it by. */
+  readonly tag?: string;
   /** Ids of the port's security groups; undefined = not known. */
   readonly securityGroups?: readonly string[];
 }

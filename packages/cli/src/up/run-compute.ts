@@ -1,4 +1,5 @@
 import {
+  createSqliteBlockDeviceStore,
   createSqliteInstanceStore,
   createSqliteMigrationStore,
   createSqliteServiceStore,
@@ -55,8 +56,10 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
         network: `${cloud.url}/network`,
         placement: `${cloud.url}/placement`,
         keyManager: `${cloud.url}/key-manager`,
+        volume: `${cloud.url}/volume/v3`,
       },
       tokens: { token: () => cloud.kernel.serviceToken() },
+      tokensOf: (user) => ({ token: () => cloud.kernel.tokenOf(user) }),
     });
     teardown.add('REST clients', () => clients.close());
     const manager = createComputeManager({
@@ -70,10 +73,12 @@ export async function startCompute(parts: ComputeParts): Promise<RunningCompute>
       }),
       instances: createSqliteInstanceStore(cloud.kernel.db),
       migrations: createSqliteMigrationStore(cloud.kernel.db),
+      blockDevices: createSqliteBlockDeviceStore(cloud.kernel.db),
       services: createSqliteServiceStore(cloud.kernel.db),
       images: clients.images,
       network: clients.network,
       placement: clients.placement,
+      ...(clients.volumes === undefined ? {} : { volumes: clients.volumes }),
       ...(clients.keyManager === undefined ? {} : { keyManager: clients.keyManager }),
       rescheduler: parts.rescheduler,
       clock: systemClock,

@@ -1,7 +1,7 @@
 import type { ComputeService, PciAlias } from '@nova-hyperv/compute';
 import type { CloudKernel } from '../kernel/service.js';
 import type { NovaConfig } from './config.js';
-import type { ComputeRegistry, ImageApi, NetworkApi, PlacementApi } from './ports.js';
+import type { ComputeRegistry, ImageApi, NetworkApi, PlacementApi, VolumeApi } from './ports.js';
 import type { ComputeDatabase } from './store/tables.js';
 
 /** What `createNovaService` is given beside the kernel. */
@@ -13,6 +13,7 @@ export interface NovaDeps {
   readonly images?: ImageApi;
   readonly networks?: NetworkApi;
   readonly placement?: PlacementApi;
+  readonly volumesAs?: (token: string) => VolumeApi;
   readonly now?: () => Date;
   /** 0 ≤ x < 1: order of equal hosts. */
   readonly random?: () => number;
@@ -28,6 +29,10 @@ export interface Nova {
   readonly images: ImageApi;
   readonly networks: NetworkApi;
   readonly placement: PlacementApi;
+  /** Cinder as the owner of a token. */
+  readonly volumesAs: (token: string) => VolumeApi;
+  /** Servers that are being stored while their volumes are reserved already. */
+  readonly reserving: Set<string>;
   readonly now: () => Date;
   readonly random: () => number;
   /** Undefined while the host has no compute service in this process. */

@@ -1,4 +1,4 @@
-import type { ComputeService, RequestedNetwork } from '@nova-hyperv/compute';
+import type { CinderClient, ComputeService, RequestedNetwork } from '@nova-hyperv/compute';
 import type { ImageMeta } from '@nova-hyperv/driver';
 
 /** The compute services of this process by host; a host may register late or never. */
@@ -105,3 +105,16 @@ export interface PlacementApi {
 
 /** Requests of networks as the API resolved them; never `auto`: that is answered before anything is stored. */
 export type ResolvedNetworks = 'none' | readonly RequestedNetwork[];
+
+/** What the compute API asks of Cinder, as the owner of one token. Refusals are ComputeErrors by Nova's names. */
+export type VolumeApi = Pick<
+  CinderClient,
+  | 'volume'
+  | 'snapshot'
+  | 'reserve'
+  | 'deleteAttachment'
+  | 'attachments'
+  | 'beginDetaching'
+  | 'rollDetaching'
+  | 'deleteVolume'
+>;

@@ -85,6 +85,8 @@ function assemble(kernel: CloudKernel, deps: NovaDeps, rest: RestApis): { nova: 
     images: deps.images ?? rest.images,
     networks: deps.networks ?? rest.networks,
     placement: deps.placement ?? rest.placement,
+    volumesAs: deps.volumesAs ?? rest.volumesAs,
+    reserving: new Set(),
     now: deps.now ?? (() => new Date()),
     random: deps.random ?? Math.random,
     compute: (host) => lookupCompute(deps.computes, host),

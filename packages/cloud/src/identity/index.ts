@@ -38,6 +38,8 @@ export interface IdentityService extends CloudService {
   syncCatalog(services: readonly CloudService[]): Promise<void>;
   authenticate(request: FastifyRequest): Promise<RequestContext>;
   serviceToken(): Promise<string>;
+  /** Throws 401 when the user has no role in the project. */
+  tokenOf(user: { readonly userId: string; readonly projectId: string }): Promise<string>;
 }
 
 /** A service token is renewed when less than this is left of it, ms. */
@@ -97,6 +99,10 @@ export async function createIdentityService(options: IdentityOptions): Promise<I
     migrations: identityMigrations,
     authenticate,
     serviceToken: serviceTokens(tokens, now, seeded),
+    async tokenOf({ userId, projectId }) {
+      const scope = { kind: 'project', id: projectId } as const;
+      return (await tokens.issue({ userId, methods: ['password'], scope })).token;
+    },
     async seed(adminPassword) {
       await seedIdentity(db, { adminPassword, region: options.region });
       ids = await seededIds(db);

@@ -28,6 +28,8 @@ export interface CloudKernel {
   authenticate(request: FastifyRequest): Promise<RequestContext>;
   /** A token of the cloud's own service user (roles admin, service), renewed as needed: for its REST clients. */
   serviceToken(): Promise<string>;
+  /** A token of a user for one of the user's projects: for what a service does later on the user's behalf. Throws 401 when there is no such right any more. */
+  tokenOf(user: { readonly userId: string; readonly projectId: string }): Promise<string>;
   /** Region of the catalogue: `RegionOne`. */
   readonly region: string;
 }

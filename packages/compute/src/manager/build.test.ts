@@ -123,7 +123,6 @@ describe('build', () => {
     ['NetworkNotFound', [{ networkId: 'nope' }], /^Network nope could not be found/],
     ['a port in use', [{ networkId: 'net-1' }, { portId: 'used' }], /^Port used is still in use/],
     ['a foreign port', [{ portId: 'foreign' }], /^Port foreign not usable for instance/],
-    ['a tag', [{ networkId: 'net-1', tag: 'nic1' }], /device tags are not supported/],
   ])('refuses %s before any port is touched', async (_, requestedNetworks, message) => {
     await start();
     bench.openstack.addPort('used', { device_id: 'other' });
@@ -132,6 +131,17 @@ describe('build', () => {
     expect(record.vmState).toBe('error');
     expect(bench.instances.faults.get(record.uuid)?.[0]?.message).toMatch(message);
     expect(bench.openstack.count('POST', /ports/) + bench.openstack.count('PUT', /ports/)).toBe(0);
+  });
+
+  it('tells the guest which NIC has which tag', async () => {
+    await start();
+    const record = await bench.active({
+      requestedNetworks: [{ networkId: 'net-1', tag: 'nic1' }, { networkId: 'net-1' }],
+    });
+    const [nic] = record.networkInfo;
+    expect(record.deviceMetadata).toEqual([
+      { type: 'nic', bus: 'none', address: null, mac: nic?.mac, tags: ['nic1'] },
+    ]);
   });
 
   it("makes a driver's refusal a fault that begins with the driver's words, without rescheduling", async () => {

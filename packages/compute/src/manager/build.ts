@@ -1,13 +1,21 @@
-import { DriverError, POWER_STATE, type ImageSource, type SecretSource } from '@nova-hyperv/driver';
+import {
+  DriverError,
+  POWER_STATE,
+  type ImageMeta,
+  type ImageSource,
+  type SecretSource,
+  type VolumeDevice,
+} from '@nova-hyperv/driver';
 import { BuildInterruptedError, ComputeError } from '../errors.js';
 import type { BuildRequest, InstanceChanges, InstanceRecord, TaskState } from '../ports.js';
-import type { GlanceImage } from '../rest/glance.js';
 import type { CallOptions } from '../rest/rest-client.js';
 import { Semaphore } from '../util/semaphore.js';
 import type { ComputeContext } from './context.js';
 import { describeFailure, isOvertaken, recordFault } from './faults.js';
-import { showBuildImage, withImageFacts } from './image-facts.js';
+import { buildImage, withImageFacts } from './image-facts.js';
 import { withInstanceEvent } from './instance-event.js';
+import { connectVolumes, completeVolumes } from './volume-build.js';
+import { hostedFlavor, readDeviceMetadata, volumeDevices } from './block-devices.js';
 import { driverInstance, powerStateOf } from './instance-view.js';
 import { allocateNetworks } from './networks.js';
 import type { PlugWatches } from './plug-watch.js';
@@ -97,7 +105,7 @@ export class Builder {
       );
     }
     await this.#save(build, { vmState: 'building', taskState: null }, ['scheduling', null]);
-    this.#tracker.claim(record.uuid, record.flavor);
+    this.#tracker.claim(record.uuid, hostedFlavor(record, record.flavor));
     const systemMetadata = withPreservedPorts(build.record.systemMetadata, requestedPortIds(request));
     // Kept before anything is made with them: a service that is killed finds who holds what.
     const pciDevices = this.#tracker.pci.claim(record.uuid, record.flavor);
@@ -107,23 +115,26 @@ export class Builder {
     signal.throwIfAborted();
     const networkInfo = await allocateNetworks(this.#ctx, build.record, request, build.call);
     await this.#save(build, { taskState: 'block_device_mapping', networkInfo }, ['networking']);
-    const image = await showBuildImage(this.#ctx, build.record, build.call);
+    const image = await buildImage(this.#ctx, build.record, build.call);
+    const devices = await connectVolumes(this.#ctx, build.record, build.call);
     await this.#save(
       build,
       { taskState: 'spawning', systemMetadata: withImageFacts(build.record.systemMetadata, image) },
       ['block_device_mapping'],
     );
-    await this.#spawn(build, image);
+    await this.#spawn(build, image, volumeDevices(devices));
     signal.throwIfAborted();
+    await completeVolumes(this.#ctx, devices, build.call);
+    const deviceMetadata = await readDeviceMetadata(this.#ctx, build.record);
     const powerState = await powerStateOf(this.#ctx, build.record);
     await this.#save(
       build,
-      { vmState: 'active', taskState: null, powerState, launchedAt: this.#ctx.clock.now() },
+      { vmState: 'active', taskState: null, powerState, deviceMetadata, launchedAt: this.#ctx.clock.now() },
       ['spawning'],
     );
   }
 
-  async #spawn(build: Build, image: GlanceImage): Promise<void> {
+  async #spawn(build: Build, image: ImageMeta, volumes: readonly VolumeDevice[]): Promise<void> {
     const { record, signal, request } = build;
     const { config, clock, driver, log } = this.#ctx;
     signal.throwIfAborted();
@@ -131,7 +142,8 @@ export class Builder {
     const images: ImageSource = this.#ctx.images.imageSource({ requestId: request.requestId });
     await driver.spawn({
       instance: driverInstance(record),
-      image: image.meta,
+      image,
+      volumes,
       vifs: record.networkInfo,
       images,
       ...this.#secrets(record, request),
@@ -166,14 +178,20 @@ export class Builder {
     const { requestId } = request;
     // A machine of that name that was there before is not ours to remove.
     const foreign = error instanceof DriverError && error.novaName === 'InstanceExists';
-    const left = await takeBack(this.#ctx, record, { machine: build.spawnBegun && !foreign }, { requestId });
+    const interrupted: unknown = signal.aborted ? signal.reason : null;
+    const failure = describeFailure(interrupted ?? error, this.#ctx.host);
+    const mayGoOn = failure.scope === 'host' && interrupted === null && !isOvertaken(error);
+    const left = await takeBack(
+      this.#ctx,
+      record,
+      { machine: build.spawnBegun && !foreign, volumes: mayGoOn ? 'keep' : 'release' },
+      { requestId },
+    );
     this.#tracker.release(record.uuid);
     if (isOvertaken(error)) return;
-    const interrupted: unknown = signal.aborted ? signal.reason : null;
     if (interrupted instanceof BuildInterruptedError && interrupted.reason === 'deleted') return;
     const cause = interrupted ?? error;
-    const failure = describeFailure(cause, this.#ctx.host);
-    const retryable = failure.scope === 'host' && interrupted === null && left.length === 0;
+    const retryable = mayGoOn && left.length === 0;
     await recordFault(this.#ctx, record.uuid, cause);
     // What could not be taken back is found by a deletion only while the instance is still this host's.
     const place: InstanceChanges =

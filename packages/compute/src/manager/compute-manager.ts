@@ -1,6 +1,7 @@
 import { POWER_STATE } from '@nova-hyperv/driver';
 import type { InstanceDiagnostics, LifecycleEvent } from '@nova-hyperv/driver';
 import { computeConfig, type ComputeConfig } from '../config.js';
+import type { BlockDeviceRecord } from '../block-device.js';
 import { BuildInterruptedError, ComputeError } from '../errors.js';
 import type {
   BuildRequest,
@@ -8,6 +9,8 @@ import type {
   InstanceRequest,
   MigrationInstanceRequest,
   PrepResizeRequest,
+  ReserveBlockDeviceRequest,
+  VolumeRequest,
 } from '../ports.js';
 import { sleep } from '../util/clock.js';
 import { KeyedQueue } from '../util/keyed-queue.js';
@@ -27,6 +30,7 @@ import { HostRecovery, type DeferredRecovery } from './recovery.js';
 import { ResizeOperations } from './resize.js';
 import { ResourceTracker } from './resource-tracker.js';
 import { Terminator } from './terminate.js';
+import { VolumeOperations } from './volumes.js';
 
 export interface ComputeManagerOptions extends ComputePorts {
   readonly config?: Partial<ComputeConfig>;
@@ -69,6 +73,7 @@ class HostComputeManager implements ComputeManager {
   readonly #terminator: Terminator;
   readonly #power: PowerOperations;
   readonly #resize: ResizeOperations;
+  readonly #volumes: VolumeOperations;
   readonly #powerSync: PowerSync;
   readonly #cleanUp: CleanUp;
   readonly #reporter: NodeReporter;
@@ -88,6 +93,7 @@ class HostComputeManager implements ComputeManager {
     this.#terminator = new Terminator(this.#ctx, this.#tracker);
     this.#power = new PowerOperations(this.#ctx);
     this.#resize = new ResizeOperations(this.#ctx, this.#tracker, this);
+    this.#volumes = new VolumeOperations(this.#ctx);
     this.#powerSync = new PowerSync(this.#ctx, this.#power, inQueue);
     this.#cleanUp = new CleanUp(this.#ctx, inQueue, isBusy);
     this.#reporter = new NodeReporter(this.#ctx, this.#tracker, isBusy);
@@ -139,10 +145,18 @@ class HostComputeManager implements ComputeManager {
   }
 
   async #recover(identity: NodeIdentity): Promise<readonly DeferredRecovery[]> {
-    const recovery = new HostRecovery(this.#ctx, this.#terminator, this.#power, this.#resize);
+    const recovery = new HostRecovery(this.#ctx, {
+      terminator: this.#terminator,
+      power: this.#power,
+      resize: this.#resize,
+      volumes: this.#volumes,
+    });
     const deferred = await recovery.recoverInstances();
     const removed = await this.#ctx.driver.removeLeftovers((uuid) => this.#cleanUp.keepOrRemove(uuid));
     if (removed.length > 0) this.#ctx.log.warn({ removed }, 'removed what interrupted operations had left');
+    const ghosts = await recovery.removeGhostVolumes();
+    if (ghosts.length > 0)
+      this.#ctx.log.warn({ volumes: ghosts }, 'removed what interrupted operations had left of volumes');
     // Placement and Neutron may come up after us: the periodic tasks try again.
     await this.#orLater('the report of the host', () => this.#reporter.update(identity));
     await this.#orLater('the removal of allocations', () =>
@@ -201,8 +215,19 @@ class HostComputeManager implements ComputeManager {
       run: async () => {
         await this.#cleanUp.removeMachines();
         await this.#cleanUp.removePorts();
+        await this.#settleVolumes();
       },
     });
+  }
+
+  /** Volumes whose way was not seen to its end: Cinder or the host did not answer then. */
+  async #settleVolumes(): Promise<void> {
+    const { instances, host } = this.#ctx;
+    for (const record of await instances.listByHost(host)) {
+      if (record.vmState === 'building' || record.taskState !== null || this.#queue.isBusy(record.uuid))
+        continue;
+      await this.#queue.run(record.uuid, () => this.#volumes.settle(record, { requestId: newRequestId() }));
+    }
   }
 
   /** nova/compute/manager.py _poll_unconfirmed_resizes */
@@ -341,17 +366,38 @@ class HostComputeManager implements ComputeManager {
     return await driver.instanceDiagnostics(refOf(record));
   }
 
+  reserveBlockDeviceName(request: ReserveBlockDeviceRequest): Promise<BlockDeviceRecord> {
+    this.#mustRun();
+    return this.#volumes.reserve(request);
+  }
+
+  async attachVolume(request: VolumeRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'attach_volume', () => this.#volumes.attach(request));
+  }
+
+  async detachVolume(request: VolumeRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'detach_volume', () => this.#volumes.detach(request));
+  }
+
   async externalInstanceEvent(event: {
     readonly name: string;
     readonly instanceUuid: string;
     readonly tag: string | null;
     readonly status: string;
+    readonly requestId?: string;
   }): Promise<void> {
     if (event.name === 'network-vif-plugged' && event.tag !== null) {
       this.#plugs.record(event.instanceUuid, event.tag, event.status);
       return;
     }
-    // Nova's other events are of volumes, moves and power updates by others: nothing here waits for them.
+    if (event.name === 'volume-extended' && event.tag !== null) {
+      const { instanceUuid, tag: volumeId, requestId = newRequestId() } = event;
+      this.#cast(instanceUuid, 'extend_volume', () =>
+        this.#volumes.extend({ instanceUuid, volumeId, requestId }),
+      );
+      return;
+    }
+    // Nova's other events are of moves and power updates by others: nothing here waits for them.
     this.#ctx.log.debug({ event }, 'external event needs nothing done');
   }
 

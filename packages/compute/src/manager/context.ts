@@ -1,7 +1,9 @@
 import type { VirtDriver } from '@nova-hyperv/driver';
 import type { Logger } from 'pino';
+import type { BlockDeviceStore } from '../block-device.js';
 import type { ComputeConfig } from '../config.js';
 import type { InstanceStore, MigrationStore, Rescheduler, ServiceStore } from '../ports.js';
+import type { CinderClient } from '../rest/cinder.js';
 import type { GlanceClient } from '../rest/glance.js';
 import type { KeyManagerClient } from '../rest/key-manager.js';
 import type { NeutronClient } from '../rest/neutron.js';
@@ -15,11 +17,13 @@ export interface ComputePorts {
   readonly driver: VirtDriver;
   readonly instances: InstanceStore;
   readonly migrations: MigrationStore;
+  readonly blockDevices: BlockDeviceStore;
   readonly services: ServiceStore;
   readonly images: GlanceClient;
   readonly network: NeutronClient;
   readonly placement: PlacementClient;
   readonly keyManager?: KeyManagerClient;
+  readonly volumes?: CinderClient;
   readonly rescheduler: Rescheduler;
   readonly clock: Clock;
   readonly log: Logger;

@@ -9,19 +9,22 @@ import type { ComputeContext } from './context.js';
 /** Nova keeps an instance's image properties in its system metadata under this prefix. */
 const SHUTDOWN_TIMEOUT = 'image_os_shutdown_timeout';
 
+/** What a build is made from: the image, or for a boot from a volume what the volume told of its own. */
+export async function buildImage(
+  ctx: ComputeContext,
+  record: InstanceRecord,
+  call: CallOptions,
+): Promise<ImageMeta> {
+  return record.imageRef === '' ? imageOf(record) : (await showBuildImage(ctx, record, call)).meta;
+}
+
 /** The image of a build as Glance has it now, checked for what every host would refuse. @throws ComputeError, RestError */
-export async function showBuildImage(
+async function showBuildImage(
   ctx: ComputeContext,
   record: InstanceRecord,
   call: CallOptions,
 ): Promise<GlanceImage> {
   const id = record.imageRef;
-  if (id === '') {
-    throw new ComputeError(
-      'InvalidInput',
-      'Invalid input received: an instance without an image boots from a volume, which this host does not support. Give an image.',
-    );
-  }
   let image: GlanceImage;
   try {
     image = await ctx.images.show(id, call);
@@ -59,9 +62,9 @@ function checkFlavor(record: InstanceRecord, { meta }: GlanceImage): void {
 /** System metadata with what later operations need of the image, which may be gone by then. */
 export function withImageFacts(
   metadata: Readonly<Record<string, string>>,
-  image: GlanceImage,
+  image: ImageMeta,
 ): Readonly<Record<string, string>> {
-  const timeout = image.meta.properties['os_shutdown_timeout'];
+  const timeout = image.properties['os_shutdown_timeout'];
   return timeout === undefined ? metadata : { ...metadata, [SHUTDOWN_TIMEOUT]: timeout };
 }
 

@@ -106,12 +106,6 @@ function checkNetwork(record: InstanceRecord, network: NeutronNetwork): void {
 }
 
 function checkRequest(request: RequestedNetwork): void {
-  if (request.tag !== undefined) {
-    throw new ComputeError(
-      'InvalidInput',
-      `Invalid input received: the network interface tag "${request.tag}" cannot be given to the guest: device tags are not supported by this host. Leave the tag out.`,
-    );
-  }
   if (request.portId === undefined && request.networkId === undefined) {
     throw new ComputeError(
       'InvalidInput',
@@ -227,7 +221,7 @@ export async function allocateNetworks(
   const wanted = await resolve(ctx, record, requests, call);
   const groups = await securityGroupIds(ctx, record, request.securityGroups, call);
   const vifs: Vif[] = [];
-  for (const one of wanted) {
+  for (const [index, one] of wanted.entries()) {
     call.signal?.throwIfAborted();
     const port = await bindPort(ctx, record, one, groups, call);
     if (port.bindingVifType === 'binding_failed') {
@@ -237,7 +231,8 @@ export async function allocateNetworks(
         { scope: 'host' },
       );
     }
-    vifs.push(toVif(port, one.network));
+    const tag = requests[index]?.tag;
+    vifs.push({ ...toVif(port, one.network), ...(tag === undefined ? {} : { tag }) });
   }
   return vifs;
 }

@@ -1,5 +1,6 @@
 import { POWER_STATE, type PowerState } from '@nova-hyperv/driver';
 import type { InstanceChanges, InstanceRecord, InstanceRequest, TaskState } from '../ports.js';
+import { connectedVolumes } from './block-devices.js';
 import type { ComputeContext } from './context.js';
 import { isOvertaken, recordFault } from './faults.js';
 import { shutdownTimeoutSeconds } from './image-facts.js';
@@ -60,7 +61,8 @@ export class PowerOperations {
   }
 
   async startNow(record: InstanceRecord): Promise<void> {
-    await this.#ctx.driver.powerOn(refOf(record));
+    const volumes = await connectedVolumes(this.#ctx, record.uuid);
+    await this.#ctx.driver.powerOn(refOf(record), { volumes });
     await this.#settle(record, { vmState: 'active' }, ['powering-on']);
   }
 
@@ -76,7 +78,7 @@ export class PowerOperations {
     await instances.save(record.uuid, { taskState: pending, powerState }, { expectedTaskState: expected });
     await instances.save(record.uuid, { taskState: started }, { expectedTaskState: [pending] });
     try {
-      await driver.reboot(refOf(record), type);
+      await driver.reboot(refOf(record), type, { volumes: await connectedVolumes(this.#ctx, record.uuid) });
     } catch (error) {
       await this.#rebootFailed(record, error, started);
       return;

@@ -1,9 +1,10 @@
-import { POWER_STATE, type InstanceState, type PowerState } from '@nova-hyperv/driver';
+import { POWER_STATE, type InstanceState, type PowerState, type VolumeDevice } from '@nova-hyperv/driver';
 import { ComputeError } from '../errors.js';
 import type { InstanceRecord, MigrationRecord, MigrationStatus, TaskState } from '../ports.js';
 import { forEachLimited } from '../util/for-each-limited.js';
 import { newRequestId } from '../util/request-id.js';
 import { Semaphore } from '../util/semaphore.js';
+import { connectedVolumes, volumeDevices } from './block-devices.js';
 import type { ComputeContext } from './context.js';
 import { isOvertaken, recordFault } from './faults.js';
 import { shutdownTimeoutSeconds } from './image-facts.js';
@@ -11,6 +12,7 @@ import { refOf } from './instance-view.js';
 import { rebootTasks, type PowerOperations, type RebootType } from './power.js';
 import { interruptedError, RESIZE_TASKS, type ResizeOperations } from './resize.js';
 import type { Terminator } from './terminate.js';
+import type { VolumeOperations } from './volumes.js';
 import { takeBack } from './undo.js';
 
 /** Instances looked after at a time: the host's management service is slow when asked for much at once. */
@@ -66,6 +68,13 @@ export function planRecovery(
   return { action: 'none' };
 }
 
+/** Not being built, nor being deleted: those take their volumes back by themselves. */
+function isSettled({ vmState, taskState }: InstanceRecord): boolean {
+  return (
+    vmState !== 'building' && vmState !== 'deleted' && taskState !== 'deleting' && !BUILD_TASKS.has(taskState)
+  );
+}
+
 function isResized({ vmState, taskState }: InstanceRecord): boolean {
   return vmState === 'resized' || RESIZE_TASKS.includes(taskState) || taskState === 'resize_reverting';
 }
@@ -85,13 +94,23 @@ export class HostRecovery {
   readonly #terminator: Terminator;
   readonly #power: PowerOperations;
   readonly #resize: ResizeOperations;
+  readonly #volumes: VolumeOperations;
   readonly #places = new Semaphore(PARALLEL);
 
-  constructor(ctx: ComputeContext, terminator: Terminator, power: PowerOperations, resize: ResizeOperations) {
-    this.#resize = resize;
+  constructor(
+    ctx: ComputeContext,
+    operations: {
+      readonly terminator: Terminator;
+      readonly power: PowerOperations;
+      readonly resize: ResizeOperations;
+      readonly volumes: VolumeOperations;
+    },
+  ) {
     this.#ctx = ctx;
-    this.#terminator = terminator;
-    this.#power = power;
+    this.#resize = operations.resize;
+    this.#terminator = operations.terminator;
+    this.#power = operations.power;
+    this.#volumes = operations.volumes;
   }
 
   /**
@@ -110,6 +129,7 @@ export class HostRecovery {
     await forEachLimited(records, PARALLEL, async (record) => {
       const machine = machines.get(record.uuid)?.powerState ?? null;
       try {
+        if (isSettled(record)) await this.#volumes.settle(record, { requestId: newRequestId() });
         const run = await this.#recover(record, machine);
         if (run !== null) deferred.push({ uuid: record.uuid, run: () => this.#bounded(run) });
       } catch (error) {
@@ -118,6 +138,16 @@ export class HostRecovery {
       }
     });
     return deferred;
+  }
+
+  /** After {@link recoverInstances}: the host has no volume that the store does not know of. */
+  async removeGhostVolumes(): Promise<readonly string[]> {
+    const { blockDevices, driver, instances, host } = this.#ctx;
+    const known = new Map<string, readonly VolumeDevice[]>();
+    for (const { uuid } of await instances.listByHost(host)) {
+      known.set(uuid, volumeDevices(await blockDevices.list(uuid)));
+    }
+    return driver.removeGhostVolumes(known);
   }
 
   async #bounded(run: () => Promise<void>): Promise<void> {
@@ -204,7 +234,12 @@ export class HostRecovery {
 
   async #failBuild(record: InstanceRecord): Promise<void> {
     const { uuid } = record;
-    const left = await takeBack(this.#ctx, record, { machine: true }, { requestId: newRequestId() });
+    const left = await takeBack(
+      this.#ctx,
+      record,
+      { machine: true, volumes: 'release' },
+      { requestId: newRequestId() },
+    );
     const again =
       left.length === 0 ? '' : ' Not everything it had could be removed yet; deleting it removes the rest.';
     await recordFault(
@@ -232,7 +267,7 @@ export class HostRecovery {
   async #resume(record: InstanceRecord): Promise<void> {
     const { driver, instances } = this.#ctx;
     try {
-      await driver.powerOn(refOf(record));
+      await driver.powerOn(refOf(record), { volumes: await connectedVolumes(this.#ctx, record.uuid) });
       const { powerState } = await driver.getInfo(refOf(record));
       await instances.save(record.uuid, { powerState }, { expectedTaskState: [null] });
     } catch (error) {

@@ -11,6 +11,7 @@ import type {
   PrepResizeRequest,
   TaskState,
 } from '../ports.js';
+import { connectedVolumes, hostedFlavor } from './block-devices.js';
 import type { ComputeContext } from './context.js';
 import { isOvertaken, recordFault } from './faults.js';
 import { imageOf, shutdownTimeoutSeconds } from './image-facts.js';
@@ -60,7 +61,11 @@ export class ResizeOperations {
         },
         { expectedTaskState: ['resize_prep'] },
       );
-      this.#tracker.resizeClaim(record.uuid, record.flavor, request.flavor);
+      this.#tracker.resizeClaim(
+        record.uuid,
+        hostedFlavor(record, record.flavor),
+        hostedFlavor(record, request.flavor),
+      );
       const pciDevices = this.#tracker.pci.claimResize(record.uuid, request.flavor);
       await instances.save(record.uuid, { pciDevices }, { expectedTaskState: ['resize_prep'] });
       await migrations.save(request.migrationUuid, {
@@ -77,7 +82,8 @@ export class ResizeOperations {
     return this.#step(request, 'compute_resize_instance', ['resize_prep'], async (before, migration) => {
       await this.#saveStatus(migration, 'migrating');
       const record = await this.#save(before, { taskState: 'resize_migrating' }, ['resize_prep']);
-      await this.#ctx.driver.migrateDiskAndPowerOff(driverRequest(record, migration), this.#powerOff(record));
+      const driverWork = await this.#driverRequest(record, migration);
+      await this.#ctx.driver.migrateDiskAndPowerOff(driverWork, this.#powerOff(record));
       await this.#saveStatus(migration, 'post-migrating');
       await this.#save(
         record,
@@ -100,7 +106,8 @@ export class ResizeOperations {
         'resize_migrated',
       ]);
       const powerOn = wasActive(record);
-      await driver.finishMigration({ ...driverRequest(record, migration), powerOn }, this.#powerOff(record));
+      const driverWork = await this.#driverRequest(record, migration);
+      await driver.finishMigration({ ...driverWork, powerOn }, this.#powerOff(record));
       await this.#saveStatus(migration, 'finished');
       const powerState = await powerStateOf(this.#ctx, record);
       await this.#save(record, { vmState: 'resized', taskState: null, powerState, launchedAt: clock.now() }, [
@@ -138,7 +145,7 @@ export class ResizeOperations {
     const vmState = powerState === POWER_STATE.SHUTDOWN ? 'stopped' : 'active';
     const pciDevices = settledDevices(record.pciDevices, 'new');
     await this.#save(record, { ...withoutResize(record), vmState, powerState, pciDevices }, [null]);
-    this.#tracker.settle(record.uuid, record.flavor);
+    this.#tracker.settle(record.uuid, hostedFlavor(record, record.flavor));
     this.#tracker.pci.remember({ uuid: record.uuid, pciDevices });
   }
 
@@ -158,7 +165,8 @@ export class ResizeOperations {
   async revertNow(record: InstanceRecord, migration: MigrationRecord | null): Promise<void> {
     const { clock, driver, placement } = this.#ctx;
     const powerOn = wasActive(record);
-    await driver.finishRevertMigration(refOf(record), { ...this.#powerOff(record), powerOn });
+    const volumes = await connectedVolumes(this.#ctx, record.uuid);
+    await driver.finishRevertMigration(refOf(record), { ...this.#powerOff(record), powerOn, volumes });
     if (migration !== null) {
       await placement.moveAllocations(migration.uuid, record.uuid);
       await this.#saveStatus(migration, 'reverted');
@@ -173,6 +181,7 @@ export class ResizeOperations {
       await this.#ctx.driver.finishRevertMigration(refOf(record), {
         ...this.#powerOff(record),
         powerOn: wasActive(record),
+        volumes: await connectedVolumes(this.#ctx, record.uuid),
       });
     }
     if (migration !== null) {
@@ -199,7 +208,7 @@ export class ResizeOperations {
       { ...withoutResize(record), ...changes, flavor, vmState, powerState, pciDevices, taskState: null },
       expected,
     );
-    this.#tracker.settle(record.uuid, flavor);
+    this.#tracker.settle(record.uuid, hostedFlavor(record, flavor));
     this.#tracker.pci.remember({ uuid: record.uuid, pciDevices });
   }
 
@@ -304,6 +313,19 @@ export class ResizeOperations {
     await this.#ctx.migrations.save(migration.uuid, { status });
   }
 
+  async #driverRequest(
+    record: InstanceRecord,
+    { oldFlavor, newFlavor }: MigrationRecord,
+  ): Promise<MigrationRequest> {
+    return {
+      instance: { ...driverInstance(record), flavor: newFlavor },
+      oldFlavor,
+      image: imageOf(record),
+      vifs: record.networkInfo,
+      volumes: await connectedVolumes(this.#ctx, record.uuid),
+    };
+  }
+
   #powerOff(record: InstanceRecord): PowerOffOptions {
     return {
       timeoutSeconds: shutdownTimeoutSeconds(this.#ctx, record),
@@ -318,15 +340,6 @@ function next({
   migrationUuid,
 }: MigrationInstanceRequest): MigrationInstanceRequest {
   return { instanceUuid, requestId, migrationUuid };
-}
-
-function driverRequest(record: InstanceRecord, { oldFlavor, newFlavor }: MigrationRecord): MigrationRequest {
-  return {
-    instance: { ...driverInstance(record), flavor: newFlavor },
-    oldFlavor,
-    image: imageOf(record),
-    vifs: record.networkInfo,
-  };
 }
 
 function wasActive(record: InstanceRecord): boolean {

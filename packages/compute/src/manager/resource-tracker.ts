@@ -4,6 +4,7 @@ import type { InstanceRecord } from '../ports.js';
 import { PciTracker } from '../pci/pci-tracker.js';
 import type { PciOptions } from '../pci/pci-tracker.js';
 import type { Inventories, Inventory } from '../rest/placement.js';
+import { hostedFlavor } from './block-devices.js';
 import { holdsResources } from './instance-view.js';
 
 export interface Usage {
@@ -24,8 +25,9 @@ export function usageOf(flavor: Flavor): Usage {
 /** What an instance takes; while a resize is not confirmed, on one host both its sizes. */
 export function usageOfRecord(record: InstanceRecord): Usage {
   const { flavor, oldFlavor, newFlavor } = record;
-  if (newFlavor === null) return usageOf(flavor);
-  const [old, fresh] = [usageOf(oldFlavor ?? flavor), usageOf(newFlavor)];
+  const hosted = (one: Flavor): Usage => usageOf(hostedFlavor(record, one));
+  if (newFlavor === null) return hosted(flavor);
+  const [old, fresh] = [hosted(oldFlavor ?? flavor), hosted(newFlavor)];
   return {
     vcpus: old.vcpus + fresh.vcpus,
     memoryMb: old.memoryMb + fresh.memoryMb,

@@ -46,7 +46,7 @@ export class Terminator {
   async remove(record: InstanceRecord, call: CallOptions): Promise<void> {
     const { instances, clock } = this.#ctx;
     const [failure] = [
-      ...(await takeBack(this.#ctx, record, { machine: true }, call)),
+      ...(await takeBack(this.#ctx, record, { machine: true, volumes: 'release' }, call)),
       ...(await this.#endMigration(record, call)),
     ];
     if (failure !== undefined) {
@@ -60,6 +60,7 @@ export class Terminator {
       powerState: POWER_STATE.NOSTATE,
       terminatedAt: record.terminatedAt ?? clock.now(),
       networkInfo: [],
+      deviceMetadata: [],
       pciDevices: [],
     });
     await instances.destroy(record.uuid);

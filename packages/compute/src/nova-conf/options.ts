@@ -40,6 +40,13 @@ const COMPUTE: readonly Row<ComputeConfig>[] = [
   ['DEFAULT', 'my_ip', 'text', 'myIp'],
   ['DEFAULT', 'max_concurrent_builds', 'integer', 'maxConcurrentBuilds'],
   ['DEFAULT', 'shutdown_timeout', 'integer', 'shutdownTimeoutSeconds'],
+  ['DEFAULT', 'block_device_allocate_retries', 'integer', 'blockDeviceAllocateRetries'],
+  [
+    'DEFAULT',
+    'block_device_allocate_retries_interval',
+    'integer',
+    'blockDeviceAllocateRetriesIntervalSeconds',
+  ],
   ['DEFAULT', 'vif_plugging_timeout', 'integer', 'vifPluggingTimeoutSeconds'],
   ['DEFAULT', 'vif_plugging_is_fatal', 'flag', 'vifPluggingIsFatal'],
   ['DEFAULT', 'resume_guests_state_on_host_boot', 'flag', 'resumeGuestsStateOnHostBoot'],

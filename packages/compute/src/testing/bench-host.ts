@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Flavor } from '@nova-hyperv/driver';
 import { pino } from 'pino';
+import type { BlockDeviceRecord } from '../block-device.js';
 import type { ComputeConfig } from '../config.js';
 import { createComputeManager, type ComputeManager } from '../manager/compute-manager.js';
 import type { BuildRequest, InstanceRecord, InstanceRequest, MigrationRecord, TaskState } from '../ports.js';
@@ -10,9 +11,11 @@ import { newRequestId } from '../util/request-id.js';
 import { createFakeDriver, type FakeDriver } from './fake-driver.js';
 import { FakeOpenStack } from './fake-openstack.js';
 import {
+  createMemoryBlockDeviceStore,
   createMemoryInstanceStore,
   createMemoryMigrationStore,
   createMemoryServiceStore,
+  type MemoryBlockDeviceStore,
   type MemoryInstanceStore,
   type MemoryMigrationStore,
   type MemoryServiceStore,
@@ -31,6 +34,7 @@ export class BenchHost {
   readonly openstack = new FakeOpenStack();
   readonly instances: MemoryInstanceStore = createMemoryInstanceStore();
   readonly migrations: MemoryMigrationStore = createMemoryMigrationStore();
+  readonly blockDevices: MemoryBlockDeviceStore = createMemoryBlockDeviceStore();
   readonly services: MemoryServiceStore = createMemoryServiceStore();
   readonly reschedules: Reschedule[] = [];
   /** Task states and vm states in the order saved, per instance: `building/networking`. */
@@ -67,6 +71,7 @@ export class BenchHost {
     this.clients = createServiceClients({
       endpoints: this.openstack.endpoints,
       tokens: { token: async () => 'token-1' },
+      tokensOf: ({ projectId }) => ({ token: async () => projectId }),
       retryDelayMs: 1,
       timeoutMs: 2_000,
     });
@@ -87,6 +92,7 @@ export class BenchHost {
       driver: this.driver,
       instances: this.instances,
       migrations: this.migrations,
+      blockDevices: this.blockDevices,
       services: this.services,
       ...this.clients,
       rescheduler,
@@ -113,6 +119,33 @@ export class BenchHost {
     const record = this.instances.records.get(uuid);
     if (record === undefined) throw new Error(`no instance ${uuid}`);
     return record;
+  }
+
+  /** A block device of an instance that is yet to be built. */
+  device(record: InstanceRecord, changes: Partial<BlockDeviceRecord> = {}): BlockDeviceRecord {
+    const device: BlockDeviceRecord = {
+      uuid: randomUUID(),
+      instanceUuid: record.uuid,
+      sourceType: 'volume',
+      volumeId: null,
+      snapshotId: null,
+      imageId: null,
+      volumeSizeGb: null,
+      volumeType: null,
+      bootIndex: null,
+      deviceName: '/dev/sdb',
+      diskBus: null,
+      deviceType: null,
+      guestFormat: null,
+      deleteOnTermination: false,
+      attachmentId: null,
+      connectionInfo: null,
+      tag: null,
+      state: 'reserved',
+      ...changes,
+    };
+    this.blockDevices.records.set(device.uuid, device);
+    return device;
   }
 
   /** What the scheduler does before the cast: claims in Placement. */
@@ -196,6 +229,10 @@ export class BenchHost {
   traces(uuid: string): readonly string[] {
     return [
       ...(this.driver.machines.has(uuid) ? ['machine'] : []),
+      ...(this.driver.volumes.get(uuid) ?? []).map(() => 'volume'),
+      ...[...this.openstack.cinder.attachments.values()]
+        .filter(({ instance }) => instance === uuid)
+        .map(() => 'attachment'),
       ...[...this.openstack.ports.values()].filter((port) => port['device_id'] === uuid).map(() => 'port'),
       ...(this.openstack.allocations.has(uuid) ? ['allocation'] : []),
     ];

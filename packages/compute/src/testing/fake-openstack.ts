@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FakeCinder } from './fake-cinder.js';
 
 /** One request as it came, for tests to look at. */
 export interface SeenRequest {
@@ -20,6 +21,7 @@ export interface Answer {
 
 type Json = Record<string, unknown>;
 type Handler = (request: SeenRequest, match: RegExpExecArray) => Answer;
+export type FakeRoute = readonly [method: string, path: RegExp, handler: Handler];
 
 export interface FakeImage {
   readonly data: Buffer;
@@ -45,8 +47,9 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Glance, Neutron and Placement over real HTTP, with as much of a mind as the compute service asks for. */
+/** Glance, Neutron, Placement and Cinder over real HTTP, with as much of a mind as the compute service asks for. */
 export class FakeOpenStack {
+  readonly cinder = new FakeCinder();
   readonly images = new Map<string, FakeImage>();
   readonly networks = new Map<string, Json>();
   readonly ports = new Map<string, Json>();
@@ -75,11 +78,12 @@ export class FakeOpenStack {
     return this.#url;
   }
 
-  get endpoints(): { readonly image: string; readonly network: string; readonly placement: string } {
+  get endpoints(): Readonly<Record<'image' | 'network' | 'placement' | 'volume', string>> {
     return {
       image: `${this.#url}/image`,
       network: `${this.#url}/network/v2.0`,
       placement: `${this.#url}/placement`,
+      volume: `${this.#url}/volume/v3`,
     };
   }
 
@@ -190,14 +194,14 @@ export class FakeOpenStack {
   }
 
   #answer(request: SeenRequest): Answer {
-    for (const [method, pattern, handler] of this.#routes) {
+    for (const [method, pattern, handler] of [...this.#routes, ...this.cinder.routes]) {
       const match = method === request.method ? pattern.exec(request.path) : null;
       if (match !== null) return handler(request, match);
     }
     return { status: 404, body: { message: `no route ${request.method} ${request.path}` } };
   }
 
-  readonly #routes: readonly (readonly [string, RegExp, Handler])[] = [
+  readonly #routes: readonly FakeRoute[] = [
     ['GET', /^\/image\/v2\/images\/([^/]+)$/, (_, [, id = '']) => this.#showImage(id)],
     ['GET', /^\/image\/v2\/images\/([^/]+)\/file$/, (_, [, id = '']) => this.#imageFile(id)],
     [

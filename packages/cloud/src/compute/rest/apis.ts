@@ -3,6 +3,7 @@ import {
   createServiceClients,
   RestError,
   segment,
+  type CinderClient,
   type NeutronPort,
   type ServiceClients,
   type TokenSource,
@@ -11,7 +12,15 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { ApiError } from '../../kernel/errors.js';
 import type { CloudKernel } from '../../kernel/service.js';
-import type { Candidate, ImageApi, NetworkApi, PlacementApi, PortView, SecurityGroupView } from '../ports.js';
+import type {
+  Candidate,
+  ImageApi,
+  NetworkApi,
+  PlacementApi,
+  PortView,
+  SecurityGroupView,
+  VolumeApi,
+} from '../ports.js';
 
 /** Placement could not do with these in one query. */
 const MAX_CANDIDATES = 1000;
@@ -105,7 +114,12 @@ export class RestApis {
     this.#clients = createServiceClients({
       tokens,
       timeoutMs: TIMEOUT_MS,
-      endpoints: { image: `${url}/image`, network: `${url}/network`, placement: `${url}/placement` },
+      endpoints: {
+        image: `${url}/image`,
+        network: `${url}/network`,
+        placement: `${url}/placement`,
+        volume: `${url}/volume/v3`,
+      },
     });
     return this.#clients;
   }
@@ -163,6 +177,24 @@ export class RestApis {
       }),
     securityGroups: (projectId, token) =>
       this.#as(token, async ({ network }) => (await network.securityGroups({ projectId })).map(toGroup)),
+  };
+
+  readonly volumesAs = (token: string): VolumeApi => {
+    const ask = <T>(work: (cinder: CinderClient) => Promise<T>): Promise<T> =>
+      this.#as(token, ({ volumes }) => {
+        if (volumes === undefined) throw new ApiError(503, 'This cloud has no block storage service.');
+        return work(volumes);
+      });
+    return {
+      volume: (id) => ask((cinder) => cinder.volume(id)),
+      snapshot: (id) => ask((cinder) => cinder.snapshot(id)),
+      reserve: (id, instanceUuid) => ask((cinder) => cinder.reserve(id, instanceUuid)),
+      deleteAttachment: (id) => ask((cinder) => cinder.deleteAttachment(id)),
+      attachments: (filter) => ask((cinder) => cinder.attachments(filter)),
+      beginDetaching: (id) => ask((cinder) => cinder.beginDetaching(id)),
+      rollDetaching: (id) => ask((cinder) => cinder.rollDetaching(id)),
+      deleteVolume: (id) => ask((cinder) => cinder.deleteVolume(id)),
+    };
   };
 
   readonly placement: PlacementApi = {

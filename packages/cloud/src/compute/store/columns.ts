@@ -38,6 +38,7 @@ const VIFS: z.ZodType<readonly Vif[]> = z.array(
     active: z.boolean(),
     portSecurityEnabled: z.boolean().exactOptional(),
     securityGroups: z.array(z.string()).exactOptional(),
+    tag: z.string().exactOptional(),
     fixedIps: z.array(z.object({ address: z.string(), subnetId: z.string() })),
   }),
 );

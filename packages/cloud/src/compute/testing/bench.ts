@@ -6,6 +6,7 @@ import { installErrorHandler, keystoneFailure, unauthorized } from '../../kernel
 import { createHttpApp } from '../../kernel/http-app.js';
 import type { CloudKernel } from '../../kernel/service.js';
 import {
+  createSqliteBlockDeviceStore,
   createSqliteInstanceStore,
   createSqliteMigrationStore,
   createSqliteServiceStore,
@@ -13,7 +14,7 @@ import {
   type NovaConfig,
   type NovaService,
 } from '../index.js';
-import { FakeCompute, FakeImages, FakeNetworks, FakePlacement, IMAGE_ID } from './fakes.js';
+import { FakeCompute, FakeImages, FakeNetworks, FakePlacement, FakeVolumes, IMAGE_ID } from './fakes.js';
 
 export interface Answer {
   readonly status: number;
@@ -53,6 +54,7 @@ function fakeKernel(db: AnyDatabase): CloudKernel {
     region: 'RegionOne',
     publicUrl: () => 'http://cloud',
     serviceToken: async () => 'nova:service:admin',
+    tokenOf: async ({ userId, projectId }) => `${userId}:${projectId}:member`,
     async authenticate(request) {
       const [userId, projectId, roles] = String(request.headers['x-auth-token'] ?? '').split(':');
       if (userId === undefined || projectId === undefined || roles === undefined) throw unauthorized();
@@ -68,6 +70,7 @@ export class NovaBench {
   readonly images = new FakeImages();
   readonly networks = new FakeNetworks();
   readonly placement = new FakePlacement();
+  readonly volumes = new FakeVolumes();
   readonly computes = new Map<string, FakeCompute>();
   now: () => Date = () => new Date();
   readonly db: AnyDatabase;
@@ -84,6 +87,7 @@ export class NovaBench {
       images: this.images,
       networks: this.networks,
       placement: this.placement,
+      volumesAs: () => this.volumes,
       now: () => this.now(),
       random: () => 0.5,
       config,
@@ -120,6 +124,7 @@ export class NovaBench {
       createSqliteMigrationStore(this.db),
       this.placement,
       () => this.nova.rescheduler,
+      { devices: createSqliteBlockDeviceStore(this.db), volumes: this.volumes },
     );
     this.computes.set(host, compute);
     return compute;

@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { ComputeError } from '@nova-hyperv/compute';
 import type {
+  BlockDeviceRecord,
+  BlockDeviceStore,
   BuildRequest,
+  CinderVolume,
   ComputeService,
   InstanceStore,
   MigrationInstanceRequest,
   MigrationStore,
   PrepResizeRequest,
   Rescheduler,
+  ReserveBlockDeviceRequest,
+  VolumeRequest,
 } from '@nova-hyperv/compute';
 import type { InstanceDiagnostics } from '@nova-hyperv/driver';
 import type {
@@ -20,6 +26,7 @@ import type {
   PlacementApi,
   PortView,
   Resources,
+  VolumeApi,
 } from '../ports.js';
 
 export const IMAGE_ID = '11111111-1111-4111-8111-111111111111';
@@ -129,6 +136,82 @@ export class FakePlacement implements PlacementApi {
   deleteProvider = async (provider: string): Promise<void> => void this.capacity.delete(provider);
 }
 
+const notFound = (id: string): ComputeError =>
+  new ComputeError('VolumeNotFound', `Volume ${id} could not be found.`);
+
+/** Cinder's volumes with their states. */
+export class FakeVolumes implements VolumeApi {
+  readonly volumes = new Map<string, CinderVolume>();
+  /** Volume by attachment. */
+  readonly held = new Map<string, { readonly volumeId: string; readonly instanceUuid: string }>();
+  readonly deleted: string[] = [];
+
+  add(changes: Partial<CinderVolume> = {}): string {
+    const id = changes.id ?? randomUUID();
+    const nothing = {
+      multiattach: false,
+      encrypted: false,
+      volumeType: null,
+      attachments: [],
+      imageMetadata: {},
+    };
+    const plain = {
+      status: 'available',
+      sizeGb: 1,
+      availabilityZone: 'nova',
+      bootable: false,
+      projectId: '',
+    };
+    this.volumes.set(id, { ...nothing, ...plain, ...changes, id });
+    return id;
+  }
+
+  #set(id: string, from: readonly string[], status: string): void {
+    const volume = this.volumes.get(id);
+    if (volume === undefined) throw notFound(id);
+    if (!from.includes(volume.status))
+      throw new ComputeError(
+        'InvalidInput',
+        `Invalid input received: Invalid volume: status must be ${from.join(' or ')}, but current status is: ${volume.status}.`,
+      );
+    this.volumes.set(id, { ...volume, status });
+  }
+
+  volume = async (id: string): Promise<CinderVolume> => {
+    const volume = this.volumes.get(id);
+    if (volume === undefined) throw notFound(id);
+    return volume;
+  };
+  snapshot = async (id: string) => {
+    if (id !== 'snapshot-1') throw new ComputeError('SnapshotNotFound', `Snapshot ${id} could not be found.`);
+    const [volumeId = ''] = this.volumes.keys();
+    return { id, status: 'available', volumeId, sizeGb: 3 };
+  };
+  reserve = async (volumeId: string, instanceUuid: string): Promise<string> => {
+    this.#set(volumeId, ['available'], 'reserved');
+    const id = randomUUID();
+    this.held.set(id, { volumeId, instanceUuid });
+    return id;
+  };
+  deleteAttachment = async (id: string): Promise<void> => {
+    const held = this.held.get(id);
+    this.held.delete(id);
+    const volume = this.volumes.get(held?.volumeId ?? '');
+    if (volume !== undefined) this.volumes.set(volume.id, { ...volume, status: 'available' });
+  };
+  attachments = async () => [...this.held].map(([id, held]) => ({ id, status: 'reserved', ...held }));
+  beginDetaching = async (id: string): Promise<void> => this.#set(id, ['in-use'], 'detaching');
+  rollDetaching = async (id: string): Promise<void> => this.#set(id, ['detaching'], 'in-use');
+  deleteVolume = async (id: string): Promise<void> => {
+    this.volumes.delete(id);
+    this.deleted.push(id);
+  };
+  /** As the host's compute service does at the end of an attach. */
+  complete(id: string): void {
+    this.#set(id, ['reserved'], 'in-use');
+  }
+}
+
 export type BuildOutcome = 'active' | 'hang' | 'retry' | 'refuse' | 'unavailable';
 
 /** A compute service that brings instances to their states at once. */
@@ -142,6 +225,8 @@ export class FakeCompute implements ComputeService {
   readonly #rescheduler: () => Rescheduler;
   readonly #placement: PlacementApi;
   readonly #migrations: MigrationStore;
+  readonly #devices: BlockDeviceStore;
+  readonly #volumes: FakeVolumes;
 
   constructor(
     host: string,
@@ -149,12 +234,15 @@ export class FakeCompute implements ComputeService {
     migrations: MigrationStore,
     placement: PlacementApi,
     rescheduler: () => Rescheduler,
+    block: { readonly devices: BlockDeviceStore; readonly volumes: FakeVolumes },
   ) {
     this.host = host;
     this.#store = store;
     this.#migrations = migrations;
     this.#placement = placement;
     this.#rescheduler = rescheduler;
+    this.#devices = block.devices;
+    this.#volumes = block.volumes;
   }
 
   async buildAndRunInstance(request: BuildRequest): Promise<void> {
@@ -272,6 +360,44 @@ export class FakeCompute implements ComputeService {
     nics: [{ mac: 'fa:16:3e:00:00:01', receivedBytes: 2_097_152, sentBytes: null }],
   };
   getInstanceDiagnostics = async (): Promise<InstanceDiagnostics> => this.diagnostics;
+  async reserveBlockDeviceName(request: ReserveBlockDeviceRequest): Promise<BlockDeviceRecord> {
+    if (this.outcome === 'refuse')
+      throw new ComputeError('DevicePathInUse', 'The supplied device path is in use.');
+    const { volumeId, tag, deleteOnTermination, deviceName } = request;
+    const none = { snapshotId: null, imageId: null, volumeSizeGb: null, volumeType: null, bootIndex: null };
+    const device: BlockDeviceRecord = {
+      ...none,
+      uuid: randomUUID(),
+      instanceUuid: request.instanceUuid,
+      sourceType: 'volume',
+      volumeId,
+      deviceName: deviceName ?? '/dev/sdb',
+      diskBus: null,
+      deviceType: null,
+      guestFormat: null,
+      deleteOnTermination,
+      attachmentId: null,
+      connectionInfo: null,
+      tag,
+      state: 'reserved',
+    };
+    await this.#devices.add(device);
+    return device;
+  }
+  async attachVolume({ instanceUuid, deviceUuid }: VolumeRequest): Promise<void> {
+    if (this.outcome === 'unavailable') throw new ComputeError('ComputeServiceUnavailable', 'not now');
+    this.calls.push('attach');
+    const device = (await this.#devices.list(instanceUuid)).find(({ uuid }) => uuid === deviceUuid);
+    this.#volumes.complete(device?.volumeId ?? '');
+    await this.#devices.save(deviceUuid, { state: 'attached' });
+  }
+  async detachVolume({ instanceUuid, deviceUuid }: VolumeRequest): Promise<void> {
+    if (this.outcome === 'unavailable') throw new ComputeError('ComputeServiceUnavailable', 'not now');
+    this.calls.push('detach');
+    const device = (await this.#devices.list(instanceUuid)).find(({ uuid }) => uuid === deviceUuid);
+    await this.#volumes.deleteAttachment(device?.attachmentId ?? '');
+    await this.#devices.remove(deviceUuid);
+  }
   async externalInstanceEvent(event: { readonly name: string; readonly tag: string | null }): Promise<void> {
     this.calls.push(`${event.name} ${event.tag ?? ''}`);
   }

@@ -12,6 +12,7 @@ import { createCloud, type Cloud } from '../../create-cloud.js';
 import { openStackClient, type OpenStackClient } from '../../testing/openstack-client.js';
 import {
   createNovaService,
+  createSqliteBlockDeviceStore,
   createSqliteInstanceStore,
   createSqliteMigrationStore,
   createSqliteServiceStore,
@@ -59,6 +60,7 @@ export async function startWholeCloud(hosts: Readonly<Record<string, number>>): 
       driver: createSmallDriver(host, version),
       instances: createSqliteInstanceStore(cloud.kernel.db),
       migrations: createSqliteMigrationStore(cloud.kernel.db),
+      blockDevices: createSqliteBlockDeviceStore(cloud.kernel.db),
       services: createSqliteServiceStore(cloud.kernel.db),
       ...clients,
       rescheduler: nova.rescheduler,
