@@ -19,7 +19,8 @@ packages_of() {
       'barbican python3-barbicanclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
-      'xorriso xorriso' '/usr/lib/grub/i386-pc/moddep.lst grub-pc-bin' \
+      'xorriso xorriso' 'isoinfo genisoimage' '/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml' \
+      '/usr/lib/python3/dist-packages/requests/__init__.py python3-requests' '/usr/lib/grub/i386-pc/moddep.lst grub-pc-bin' \
       '/usr/lib/grub/x86_64-efi/moddep.lst grub-efi-amd64-bin' 'grub-mkimage grub-common' \
       'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' \
       'smbd samba' 'smbclient smbclient' ;;
@@ -58,6 +59,20 @@ install() {
     say "apt-get could not install: ${want% }"
     return 1
   fi
+}
+
+# unpack FOLDER PACKAGE...: files of Debian packages that must not be installed here: cloud-init would run at the next start.
+unpack() {
+  local folder=$1 work
+  shift
+  [ -e "$folder/.whole" ] && return 0
+  work=$(mktemp -d)
+  say "fetching from Debian: $*"
+  if (cd "$work" && apt-get download -qq "$@" 2>/dev/null && for deb in ./*.deb; do dpkg -x "$deb" tree || exit 1; done); then
+    rm -rf "$folder" && mkdir -p "$(dirname "$folder")" && mv "$work/tree" "$folder" && touch "$folder/.whole"
+  fi
+  rm -rf "$work"
+  [ -e "$folder/.whole" ] || { say "apt-get could not download: $*"; return 1; }
 }
 
 need_node() {

@@ -126,6 +126,11 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     expect(output).toMatch(/\| disk_details +\| \[\{'read_bytes': \d+/);
     expect(output).toMatch(/\| nic_details +\| .*'rx_octets': \d+/);
   },
+  'config-drive.md': async (output) => {
+    const { drives } = await machineOf('with-drive');
+    expect(drives.map(({ path }) => fileName(path))).toEqual(['root.vhdx', 'configdrive.vhd']);
+    expect(output).toMatch(/\| config_drive \| True/);
+  },
   'resize.md': async (output) => {
     await rest.waitServers(({ name, status }) => name !== 'vm' || status !== 'REVERT_RESIZE', 60_000);
     const { processors, memory } = await machineOf('vm');

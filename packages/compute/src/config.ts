@@ -24,6 +24,14 @@ export interface ComputeConfig {
   readonly defaultAvailabilityZone: string;
   /** [workarounds] handle_virt_lifecycle_events */
   readonly handleVirtLifecycleEvents: boolean;
+  /** [DEFAULT] force_config_drive: every instance that is made has one. */
+  readonly forceConfigDrive: boolean;
+  /** [hyperv] config_drive_inject_password: the config drive tells the administrator's password. */
+  readonly configDriveInjectPassword: boolean;
+  /** [api] dhcp_domain: what follows an instance's host name. */
+  readonly dhcpDomain: string;
+  /** [api] vendordata_jsonfile_path; empty = none. */
+  readonly vendordataJsonfilePath: string;
   readonly reservedHostCpus: number;
   readonly reservedHostMemoryMb: number;
   readonly reservedHostDiskMb: number;
@@ -69,6 +77,10 @@ export const DEFAULT_COMPUTE_CONFIG: ComputeConfig = {
   resumeGuestsStateOnHostBoot: true,
   defaultAvailabilityZone: 'nova',
   handleVirtLifecycleEvents: true,
+  forceConfigDrive: false,
+  configDriveInjectPassword: false,
+  dhcpDomain: 'novalocal',
+  vendordataJsonfilePath: '',
   reservedHostCpus: 0,
   reservedHostMemoryMb: 512,
   reservedHostDiskMb: 0,

@@ -14,6 +14,7 @@ export * from './rest/neutron.js';
 export * from './rest/placement.js';
 export * from './rest/clients.js';
 export * from './config.js';
+export * from './instance-metadata/index.js';
 export { imageOf } from './manager/image-facts.js';
 export * from './pci/alias.js';
 export * from './pci/assign.js';

@@ -102,6 +102,7 @@ export type InstanceChanges = Partial<
     | 'flavor'
     | 'oldFlavor'
     | 'newFlavor'
+    | 'configDrive'
     | 'networkInfo'
     | 'deviceMetadata'
     | 'pciDevices'
@@ -263,6 +264,10 @@ export interface BuildRequest {
   readonly requestId: string;
   readonly requestedNetworks: 'auto' | 'none' | readonly RequestedNetwork[];
   readonly securityGroups: readonly string[];
+  /** The administrator's password; a secret. */
+  readonly adminPassword?: string;
+  /** Nova's personality; `contents` is base64. They may be secret, too. */
+  readonly injectedFiles?: readonly { readonly path: string; readonly contents: string }[];
 }
 
 export interface RequestedNetwork {

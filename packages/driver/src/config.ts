@@ -6,6 +6,10 @@ export interface DriverConfig {
   readonly instancesPath: string;
   /** [DEFAULT] use_cow_images */
   readonly useCowImages: boolean;
+  /** [DEFAULT] config_drive_format: `iso9660`, for others are refused. */
+  readonly configDriveFormat: string;
+  /** [hyperv] config_drive_cdrom: the config drive is a DVD; false: a disk. */
+  readonly configDriveCdrom: boolean;
   /** [hyperv] wait_soft_reboot_seconds */
   readonly waitSoftRebootSeconds: number;
   /** [hyperv] dynamic_memory_ratio: start memory = memory / ratio; 1 = static memory. */
@@ -36,6 +40,8 @@ export interface DriverConfig {
 export const DEFAULT_CONFIG: DriverConfig = {
   instancesPath: 'C:\\OpenStack\\Instances',
   useCowImages: true,
+  configDriveFormat: 'iso9660',
+  configDriveCdrom: false,
   waitSoftRebootSeconds: 60,
   dynamicMemoryRatio: 1,
   limitCpuFeatures: false,

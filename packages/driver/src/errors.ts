@@ -21,6 +21,7 @@ export class DriverError extends Error {
 
 /** Names from nova/exception.py that this driver uses. */
 export type NovaExceptionName =
+  | 'ConfigDriveUnsupportedFormat'
   | 'HypervisorTooOld'
   | 'Invalid'
   | 'InvalidNUMANodesNumber'

@@ -1,6 +1,7 @@
 export * from './config.js';
 export { createDriver } from './create-driver.js';
 export type { CreateDriverOptions } from './create-driver.js';
+export { writeIso9660 } from './config-drive/iso9660.js';
 export { readImageFile } from './disks/image-file.js';
 export type { ReadImageFile } from './disks/image-file.js';
 export * from './errors.js';

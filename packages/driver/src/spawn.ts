@@ -111,12 +111,13 @@ async function make(
 /** The disks and the bare machine do not need each other: both are made at once, and one failing waits for the other's end. */
 async function makeDisksAndMachine(
   context: DriverContext,
-  { instance }: SpawnRequest,
+  request: SpawnRequest,
   { vm, files, resizedBase }: SpawnPlan,
   rollback: Rollback,
   options: InvokeOptions,
 ): Promise<MachineHandle> {
   const { host, cache } = context;
+  const { instance } = request;
   if (resizedBase !== undefined) await cache.ensureResized(resizedBase, options);
   // Looked for by name: a definition that failed here may still have succeeded there.
   rollback.add('the machine', async () => {
@@ -124,7 +125,7 @@ async function makeDisksAndMachine(
   });
   // Not given up midway: what the host finishes after we stopped to wait would escape the rollback.
   const [made, defined] = await Promise.allSettled([
-    allOf(files.map((file) => makeDiskFile(host, file))),
+    allOf(files.map((file) => makeDiskFile(host, file, request))),
     define(host, vm),
   ]);
   options.signal?.throwIfAborted();
@@ -173,6 +174,7 @@ async function earlyInput(context: DriverContext, request: SpawnRequest): Promis
     vifs: request.vifs,
     host: await withDeviceFacts(context, instance, host),
     config: context.config,
+    configDrive: request.configDrive !== undefined,
   };
 }
 

@@ -76,6 +76,22 @@ export interface GpuInfo {
   readonly directXVersion: string;
 }
 
+/** A subnet that a port has an address of, as guests are told of it. */
+export interface VifSubnet {
+  readonly id: string;
+  readonly version: 4 | 6;
+  /** `10.0.0.0/24` */
+  readonly cidr: string;
+  readonly gateway: string | null;
+  readonly dns: readonly string[];
+  readonly routes: readonly { readonly cidr: string; readonly gateway: string }[];
+  readonly enableDhcp: boolean;
+  /** Address of the network's DHCP port in this subnet; null = there is none. */
+  readonly dhcpServer: string | null;
+  /** Neutron's ipv6_address_mode. */
+  readonly ipv6AddressMode: string | null;
+}
+
 /** One Neutron port as bound for this instance: an element of Nova's network_info. */
 export interface Vif {
   readonly portId: string;
@@ -88,6 +104,8 @@ export interface Vif {
   readonly mtu: number;
   readonly active: boolean;
   readonly fixedIps: readonly { readonly address: string; readonly subnetId: string }[];
+  /** Of its fixed addresses; undefined = not known. */
+  readonly subnets?: readonly VifSubnet[];
   /** Neutron's port_security_enabled; undefined = not known, which counts as on. */
   readonly portSecurityEnabled?: boolean;
   /** What the user calls it, for its guest to know it by. */
@@ -129,6 +147,14 @@ export interface InstanceState extends InstanceRef {
 /** Times of one operation, milliseconds, by phase; benchmarks print them. */
 export type Phases = Record<string, number>;
 
+/** What a guest finds on its config drive. Its files may hold secrets (user data, the administrator's password): they enter no log. */
+export interface ConfigDrive {
+  /** Paths from the drive's root: `openstack/latest/meta_data.json`. */
+  readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
+  /** The time that its files bear. */
+  readonly date: Date;
+}
+
 /** The volumes of an instance, where an operation has to do with them. */
 export interface WithVolumes {
   readonly volumes?: readonly VolumeDevice[];
@@ -140,6 +166,8 @@ export interface SpawnRequest extends WithVolumes {
   readonly image: ImageMeta;
   readonly vifs: readonly Vif[];
   readonly images: ImageSource;
+  /** Without it the machine has none. Made once: it is never changed. */
+  readonly configDrive?: ConfigDrive;
   /** Without it machines that need shielding data are refused. */
   readonly secrets?: SecretSource;
   /** Called once NICs exist and before power on; settles when Neutron says the ports are plugged (or need no waiting). */

@@ -6,11 +6,12 @@ import {
   type SecretSource,
   type VolumeDevice,
 } from '@nova-hyperv/driver';
-import { BuildInterruptedError, ComputeError } from '../errors.js';
+import { BuildInterruptedError } from '../errors.js';
 import type { BuildRequest, InstanceChanges, InstanceRecord, TaskState } from '../ports.js';
 import type { CallOptions } from '../rest/rest-client.js';
 import { Semaphore } from '../util/semaphore.js';
 import type { ComputeContext } from './context.js';
+import { configDriveOf, needsConfigDrive } from './config-drive.js';
 import { describeFailure, isOvertaken, recordFault } from './faults.js';
 import { buildImage, withImageFacts } from './image-facts.js';
 import { withInstanceEvent } from './instance-event.js';
@@ -98,12 +99,6 @@ export class Builder {
 
   async #run(build: Build): Promise<void> {
     const { request, signal, record } = build;
-    if (record.configDrive) {
-      throw new ComputeError(
-        'InvalidInput',
-        'Invalid input received: this host does not make config drives yet. Leave --config-drive out.',
-      );
-    }
     await this.#save(build, { vmState: 'building', taskState: null }, ['scheduling', null]);
     this.#tracker.claim(record.uuid, hostedFlavor(record, record.flavor));
     const systemMetadata = withPreservedPorts(build.record.systemMetadata, requestedPortIds(request));
@@ -119,7 +114,11 @@ export class Builder {
     const devices = await connectVolumes(this.#ctx, build.record, build.call);
     await this.#save(
       build,
-      { taskState: 'spawning', systemMetadata: withImageFacts(build.record.systemMetadata, image) },
+      {
+        taskState: 'spawning',
+        systemMetadata: withImageFacts(build.record.systemMetadata, image),
+        configDrive: needsConfigDrive(this.#ctx, build.record, image),
+      },
       ['block_device_mapping'],
     );
     await this.#spawn(build, image, volumeDevices(devices));
@@ -138,6 +137,9 @@ export class Builder {
     const { record, signal, request } = build;
     const { config, clock, driver, log } = this.#ctx;
     signal.throwIfAborted();
+    const configDrive = record.configDrive
+      ? await configDriveOf(this.#ctx, record, request, build.call)
+      : undefined;
     build.spawnBegun = true;
     const images: ImageSource = this.#ctx.images.imageSource({ requestId: request.requestId });
     await driver.spawn({
@@ -146,6 +148,7 @@ export class Builder {
       volumes,
       vifs: record.networkInfo,
       images,
+      ...(configDrive === undefined ? {} : { configDrive }),
       ...this.#secrets(record, request),
       signal,
       powerOn: true,

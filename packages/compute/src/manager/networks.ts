@@ -6,6 +6,7 @@ import { isStatus } from '../rest/rest-error.js';
 import type { CallOptions } from '../rest/rest-client.js';
 import type { ComputeContext } from './context.js';
 import { portError } from './network-error.js';
+import { withSubnets } from './vif-subnets.js';
 import { preservedPorts } from './preserved-ports.js';
 
 /** One NIC as asked for, checked: a port that the user made, or a network for a port to be made on. */
@@ -234,7 +235,7 @@ export async function allocateNetworks(
     const tag = requests[index]?.tag;
     vifs.push({ ...toVif(port, one.network), ...(tag === undefined ? {} : { tag }) });
   }
-  return vifs;
+  return withSubnets(ctx, vifs, call);
 }
 
 /** Gives a port back to its user as it came: unbound, of no device. */

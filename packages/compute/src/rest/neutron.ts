@@ -58,6 +58,19 @@ export interface NewPort extends PortChanges {
   readonly macAddress?: string;
 }
 
+/** A Neutron subnet, as far as guests are told of it. */
+export interface NeutronSubnet {
+  readonly id: string;
+  readonly networkId: string;
+  readonly ipVersion: 4 | 6;
+  readonly cidr: string;
+  readonly gatewayIp: string | null;
+  readonly enableDhcp: boolean;
+  readonly dnsNameservers: readonly string[];
+  readonly hostRoutes: readonly { readonly destination: string; readonly nexthop: string }[];
+  readonly ipv6AddressMode: string | null;
+}
+
 export interface NetworkFilter {
   readonly ids?: readonly string[];
   readonly projectId?: string;
@@ -69,6 +82,8 @@ export interface PortFilter {
   readonly deviceId?: string;
   readonly projectId?: string;
   readonly networkId?: string;
+  readonly networkIds?: readonly string[];
+  readonly deviceOwner?: string;
   readonly bindingHostId?: string;
 }
 
@@ -80,6 +95,10 @@ export interface NeutronSecurityGroup {
 export interface NeutronClient {
   networks(filter: NetworkFilter, options?: CallOptions): Promise<readonly NeutronNetwork[]>;
   showNetwork(id: string, options?: CallOptions): Promise<NeutronNetwork>;
+  subnets(
+    filter: { readonly ids: readonly string[] },
+    options?: CallOptions,
+  ): Promise<readonly NeutronSubnet[]>;
   ports(filter: PortFilter, options?: CallOptions): Promise<readonly NeutronPort[]>;
   showPort(id: string, options?: CallOptions): Promise<NeutronPort>;
   createPort(port: NewPort, options?: CallOptions): Promise<NeutronPort>;
@@ -128,6 +147,19 @@ const portSchema = z.looseObject({
   'binding:vif_details': z.record(z.string(), z.unknown()).nullish(),
 });
 
+const subnetSchema = z.looseObject({
+  id: z.string(),
+  network_id: z.string(),
+  ip_version: z.union([z.literal(4), z.literal(6)]),
+  cidr: z.string(),
+  gateway_ip: z.string().nullish(),
+  enable_dhcp: z.boolean().nullish(),
+  dns_nameservers: z.array(z.string()).nullish(),
+  host_routes: z.array(z.object({ destination: z.string(), nexthop: z.string() })).nullish(),
+  ipv6_address_mode: z.string().nullish(),
+});
+
+const manySubnets = z.object({ subnets: z.array(subnetSchema) });
 const oneNetwork = z.object({ network: networkSchema });
 const manyNetworks = z.object({ networks: z.array(networkSchema) });
 const onePort = z.object({ port: portSchema });
@@ -152,6 +184,20 @@ function toNetwork(network: z.infer<typeof networkSchema>): NeutronNetwork {
     segmentationId: network['provider:segmentation_id'] ?? null,
     networkType: network['provider:network_type'] ?? null,
     physicalNetwork: network['provider:physical_network'] ?? null,
+  };
+}
+
+function toSubnet(subnet: z.infer<typeof subnetSchema>): NeutronSubnet {
+  return {
+    id: subnet.id,
+    networkId: subnet.network_id,
+    ipVersion: subnet.ip_version,
+    cidr: subnet.cidr,
+    gatewayIp: subnet.gateway_ip ?? null,
+    enableDhcp: subnet.enable_dhcp ?? false,
+    dnsNameservers: subnet.dns_nameservers ?? [],
+    hostRoutes: subnet.host_routes ?? [],
+    ipv6AddressMode: subnet.ipv6_address_mode ?? null,
   };
 }
 
@@ -206,7 +252,8 @@ function portQuery(filter: PortFilter): Query {
   return {
     device_id: filter.deviceId,
     tenant_id: filter.projectId,
-    network_id: filter.networkId,
+    network_id: filter.networkIds ?? filter.networkId,
+    device_owner: filter.deviceOwner,
     'binding:host_id': filter.bindingHostId,
   };
 }
@@ -228,6 +275,10 @@ export function createNeutronClient(options: Omit<RestClientOptions, 'service'>)
     async showNetwork(id, call = {}) {
       const path = `/v2.0/networks/${segment(id)}`;
       return toNetwork((await rest.json({ ...call, method: 'GET', path }, oneNetwork)).network);
+    },
+    async subnets({ ids }, call = {}) {
+      const request = { ...call, method: 'GET', path: '/v2.0/subnets', query: { id: ids } } as const;
+      return (await rest.json(request, manySubnets)).subnets.map(toSubnet);
     },
     async ports(filter, call = {}) {
       const query = portQuery(filter);

@@ -52,6 +52,7 @@ export class FakeOpenStack {
   readonly cinder = new FakeCinder();
   readonly images = new Map<string, FakeImage>();
   readonly networks = new Map<string, Json>();
+  readonly subnets = new Map<string, Json>();
   readonly ports = new Map<string, Json>();
   readonly securityGroups: Json[] = [];
   readonly providers = new Map<string, FakeProvider>();
@@ -218,6 +219,11 @@ export class FakeOpenStack {
       'GET',
       /^\/network\/v2.0\/security-groups$/,
       () => ({ status: 200, body: { security_groups: this.securityGroups } }),
+    ],
+    [
+      'GET',
+      /^\/network\/v2.0\/subnets$/,
+      ({ query }) => ({ status: 200, body: { subnets: filter(this.subnets, query) } }),
     ],
     [
       'GET',

@@ -1,16 +1,24 @@
 import { isRefusal } from '@nova-hyperv/hyperv';
 import type { HyperVHost, InvokeOptions } from '@nova-hyperv/hyperv';
 import { inspect } from '@nova-hyperv/vhd';
+import { makeConfigDrive } from '../config-drive/config-drive-file.js';
 import type { DiskFile } from '../plan/disks.js';
+import type { SpawnRequest } from '../types.js';
 import { copyToNew, removeFile } from './files.js';
 
 /** Makes one file of an instance. Its folder exists; what a failure leaves goes with the folder. */
 export async function makeDiskFile(
   host: HyperVHost,
   file: DiskFile,
+  request: Pick<SpawnRequest, 'configDrive'> = {},
   options: InvokeOptions = {},
 ): Promise<void> {
   switch (file.kind) {
+    case 'config-drive':
+      if (request.configDrive === undefined)
+        throw new Error('The plan has a config drive and the request none');
+      await makeConfigDrive(host.reach.local(file.path), file.form, request.configDrive);
+      return;
     case 'empty':
       await host.disks.create(
         { path: file.path, format: 'vhdx', type: 'dynamic', sizeBytes: file.sizeBytes },

@@ -3,6 +3,7 @@ import type { DiskFormat, DiskInfo, SizeRuleDisk } from '@nova-hyperv/vhd';
 import { joinHostPath } from '@nova-hyperv/hyperv';
 import { DriverError } from '../errors.js';
 import type { Instance } from '../types.js';
+import { planConfigDrive, reserveConfigDriveSlot } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
 import type { EarlyPlanInput, PlanInput } from './input.js';
 import { MAXIMUM_DISK_BYTES } from './limits.js';
@@ -26,7 +27,9 @@ export type DiskFile =
   /** A full copy, grown when a size is given. */
   | { readonly kind: 'copy'; readonly path: string; readonly source: string; readonly sizeBytes?: number }
   /** An empty dynamic VHDX. */
-  | { readonly kind: 'empty'; readonly path: string; readonly sizeBytes: number };
+  | { readonly kind: 'empty'; readonly path: string; readonly sizeBytes: number }
+  /** The instance's metadata as an ISO 9660 file system, as such or as the content of a fixed VHD. */
+  | { readonly kind: 'config-drive'; readonly path: string; readonly form: 'iso' | 'vhd' };
 
 /** A second base beside the image's own: a VHD's differencing child cannot be resized, so its parent is. */
 export interface ResizedBase {
@@ -69,6 +72,7 @@ export function planDisks(
   controllers: readonly ControllerSpec[],
 ): DiskPlan {
   const slots = new SlotAllocator(controllers);
+  reserveConfigDriveSlot(input, generation, slots);
   const bus = localDiskBus(generation);
   const iopsLimit = planDiskLimit(input);
   const { base, instance } = input;
@@ -92,6 +96,11 @@ export function planDisks(
     const path = joinHostPath(directory, `eph${number}.vhdx`);
     drives.push({ ...slots.take(bus), kind: 'disk', path, iopsLimit });
     files.push({ kind: 'empty', path, sizeBytes: sizeGb * GIB });
+  }
+  const configDrive = planConfigDrive(input, generation, directory, slots, iopsLimit);
+  if (configDrive !== undefined) {
+    drives.push(configDrive.drive);
+    files.push(configDrive.file);
   }
   return {
     drives: drives.toSorted(compareDrives),

@@ -37,6 +37,8 @@ export interface EarlyPlanInput {
   readonly vifs: readonly Vif[];
   readonly host: PlanHostFacts;
   readonly config: DriverConfig;
+  /** Whether the instance is to have a config drive; default false. */
+  readonly configDrive?: boolean;
   /** DeviceIDs of the host's devices that the instance's machine has already (resize). */
   readonly ownPciDevices?: readonly string[];
 }

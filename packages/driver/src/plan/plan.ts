@@ -4,6 +4,7 @@ import type { ImageMeta } from '../types.js';
 import type { BaseImage, EarlyPlanInput, PlanInput } from './input.js';
 import { biosOrder, localBootIndexes, uefiOrder } from './boot-order.js';
 import { planMemory, planProcessors } from './capacity.js';
+import { refuseConfigDriveFormat } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
 import { planDisks, rootFormatOf } from './disks.js';
 import type { DiskPlan, RootFormat } from './disks.js';
@@ -47,6 +48,7 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
   const generation = chooseGeneration(input);
   const rootFormat = rootFormatOf(input);
   refuseUnservedRequests(input);
+  refuseConfigDriveFormat(input);
   const processors = planProcessors(input, generation);
   planDiskLimit(input);
   const { security, provisioning } = planSecurity(input, generation);

@@ -2,6 +2,7 @@ import { hostBaseName, isInHostFolder, joinHostPath } from '@nova-hyperv/hyperv'
 import type { DiskInfo, SizeRuleDisk } from '@nova-hyperv/vhd';
 import { DriverError } from '../errors.js';
 import type { Flavor } from '../types.js';
+import { isConfigDriveDisk } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
 import { GIB, refuseTooLarge, rootVirtualSize } from './disks.js';
 import type { EarlyPlanInput } from './input.js';
@@ -77,7 +78,9 @@ export function planResize(input: ResizeInput): ResizePlan {
   const own = new Set(input.disks.map(({ drive }) => drive));
   const kept = input.drives
     .filter((drive) => !removed.includes(drive))
-    .map((drive) => (own.has(drive) ? { ...drive, iopsLimit } : drive));
+    .map((drive) =>
+      own.has(drive) || isConfigDriveDisk(drive.path, early.vm.directory) ? { ...drive, iopsLimit } : drive,
+    );
   const slots = new SlotAllocator(early.vm.controllers);
   for (const drive of kept) slots.occupy(drive);
   const bus = localDiskBus(early.generation);

@@ -1,4 +1,4 @@
-import type { DeviceMetadata, Flavor, PowerState, Vif } from '@nova-hyperv/driver';
+import type { DeviceMetadata, Flavor, PowerState, Vif, VifSubnet } from '@nova-hyperv/driver';
 import { POWER_STATE } from '@nova-hyperv/driver';
 import type { ClaimedPciDevice, MigrationStatus, TaskState, VmState } from '@nova-hyperv/compute';
 import { z } from 'zod';
@@ -27,6 +27,18 @@ export const FLAVOR: z.ZodType<Flavor> = z.object({
   extraSpecs: strings,
 });
 
+const VIF_SUBNET: z.ZodType<VifSubnet> = z.object({
+  id: z.string(),
+  version: z.union([z.literal(4), z.literal(6)]),
+  cidr: z.string(),
+  gateway: z.string().nullable(),
+  dns: z.array(z.string()),
+  routes: z.array(z.object({ cidr: z.string(), gateway: z.string() })),
+  enableDhcp: z.boolean(),
+  dhcpServer: z.string().nullable(),
+  ipv6AddressMode: z.string().nullable(),
+});
+
 const VIFS: z.ZodType<readonly Vif[]> = z.array(
   z.object({
     portId: z.string(),
@@ -40,6 +52,7 @@ const VIFS: z.ZodType<readonly Vif[]> = z.array(
     securityGroups: z.array(z.string()).exactOptional(),
     tag: z.string().exactOptional(),
     fixedIps: z.array(z.object({ address: z.string(), subnetId: z.string() })),
+    subnets: z.array(VIF_SUBNET).exactOptional(),
   }),
 );
 

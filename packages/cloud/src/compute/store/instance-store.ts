@@ -10,7 +10,7 @@ import {
 import type { Transaction, Updateable } from 'kysely';
 import type { AnyDatabase } from '../../kernel/database.js';
 import { finishEvent, startEvent } from './actions.js';
-import { readTaskState, time } from './columns.js';
+import { flag, readTaskState, time } from './columns.js';
 import { toServer, type InstanceRow } from './records.js';
 import type { ComputeDatabase, ComputeTables } from './tables.js';
 
@@ -33,6 +33,7 @@ function toUpdate(changes: InstanceChanges): InstanceUpdate {
   }
   if (changes.oldFlavor !== undefined) update.old_flavor = toText(changes.oldFlavor);
   if (changes.newFlavor !== undefined) update.new_flavor = toText(changes.newFlavor);
+  if (changes.configDrive !== undefined) update.config_drive = flag(changes.configDrive);
   if (changes.networkInfo !== undefined) update.network_info = JSON.stringify(changes.networkInfo);
   if (changes.deviceMetadata !== undefined) update.device_metadata = JSON.stringify(changes.deviceMetadata);
   if (changes.pciDevices !== undefined) update.pci_devices = JSON.stringify(changes.pciDevices);
