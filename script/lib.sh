@@ -16,7 +16,7 @@ packages_of() {
     guests) printf '%s\n' 'busybox busybox-static' 'mcopy mtools' 'mkfs.vfat dosfstools' 'sgdisk gdisk' 'zstd zstd' \
       'xz xz-utils' 'qemu-img qemu-utils' ;;
     clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' \
-      'barbican python3-barbicanclient' ;;
+      'barbican python3-barbicanclient' 'cinder python3-cinderclient' ;;
     judges) printf '%s\n' 'qemu-img qemu-utils' 'vhdiinfo libvhdi-utils' 'nbdinfo libnbd-bin' 'debootstrap debootstrap' \
       '/usr/lib/python3/dist-packages/winrm/__init__.py python3-winrm' \
       'xorriso xorriso' 'isoinfo genisoimage' '/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml' \

@@ -48,6 +48,10 @@ export function novaClient(cloud: TestCloud, env: Record<string, string>): Clien
   return client('nova', ['nova'], { ...cloud.clientEnv(), ...env }, (path) => Promise.resolve(path));
 }
 
+export function cinderClient(cloud: TestCloud, env: Record<string, string> = {}): Client {
+  return client('cinder', ['cinder'], { ...cloud.clientEnv(), ...env }, (path) => Promise.resolve(path));
+}
+
 /** Debian 13's client, in the chroot that script/debian13-clients makes. */
 export async function debian13Client(cloud: TestCloud): Promise<{ client: Client; close(): Promise<void> }> {
   const chroot = (await runOk(join(ROOT, 'script/debian13-clients'), [])).trim();

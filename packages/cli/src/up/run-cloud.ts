@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import {
   cloudsYaml,
+  createBackends,
   createCloud,
   createNovaService,
   novaOptions,
   openrc,
+  smbShare,
   type Cloud,
   type NovaService,
+  type SmbShare,
 } from '@nova-hyperv/cloud';
 import type { ComputeService, NovaConf } from '@nova-hyperv/compute';
 import { startEmulatedHost, type EmulatedHost } from '@nova-hyperv/emulator';
@@ -64,10 +67,11 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
   const teardown = new Teardown(options.log);
   try {
     const settings = await prepareSettings(options);
+    const share = await smbShare(options.state.cloud);
     const hosts: EmulatedHost[] = [];
     for (const spec of settings.hosts) {
       options.onProgress(`starting emulated host ${spec.name} (Windows Server ${spec.release})`);
-      const host = await startHost(options, spec);
+      const host = await startHost(options, spec, share);
       teardown.add(`host ${spec.name}`, () => host.stop('shut-down'));
       hosts.push(host);
     }
@@ -79,6 +83,7 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
       stateDir: options.state.cloud,
       listen: { address: options.address, port: options.port },
       log: options.log,
+      volumeBackends: await createBackends({ stateDir: options.state.cloud, log: options.log }),
       services: (kernel) => [
         (nova = createNovaService(kernel, { computes, config: novaOptions(options.conf) })),
       ],
@@ -121,7 +126,12 @@ async function startComputes(
   for (const result of started) if (result.status === 'rejected') throw result.reason;
 }
 
-async function startHost(options: UpOptions, spec: Settings['hosts'][number]): Promise<EmulatedHost> {
+/** `share`: where volumes are, which every host reaches. */
+async function startHost(
+  options: UpOptions,
+  spec: Settings['hosts'][number],
+  share: SmbShare,
+): Promise<EmulatedHost> {
   const stateDir = options.state.hostDir(spec.name);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const { password, ...hardware } = spec;
@@ -129,6 +139,14 @@ async function startHost(options: UpOptions, spec: Settings['hosts'][number]): P
     ...hardware,
     stateDir,
     engine: options.engine,
+    shares: [
+      {
+        remotePath: String.raw`\\${share.server}\${share.share}`,
+        folder: share.folder,
+        username: share.username,
+        password: share.password,
+      },
+    ],
     credentials: { username: 'Administrator', password },
     log: options.log.child({ component: 'emulator', host: spec.name }),
   });
