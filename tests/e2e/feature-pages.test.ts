@@ -16,7 +16,7 @@ const OLD = 'hyperv2';
 /** Pages whose commands are run by a test of the same name, because their guests have to boot. */
 const RUN_ELSEWHERE = ['secure-boot.md', 'vtpm-shielded.md'];
 /** Pages without commands: the one about nova.conf has a file, which all hosts here read. */
-const WITHOUT_COMMANDS = ['nova-conf.md'];
+const WITHOUT_COMMANDS = ['nova-conf.md', 'volume-backends.md'];
 const PAGES_WITH_OPTIONS = ['nova-conf.md', 'metrics.md', 'pci-devices.md', 'remotefx.md'];
 
 let cloud: TestCloud;

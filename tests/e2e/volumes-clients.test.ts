@@ -127,7 +127,7 @@ describe('openstack volume', () => {
     ['limits show --absolute', /otal_?[vV]olumes/],
     ['volume type list --long', /__DEFAULT__/],
     ['volume service list', /cinder-volume +\| [^ ]+@smb/],
-    ['volume backend pool list', /@smb#smb/],
+    ['volume type show smb', /volume_backend_name='smb'/],
     ['volume list --all-projects --long', /smb/],
   ])('%s', async (command, expected) => {
     for (const client of [openstack, debian13.client])

@@ -79,7 +79,8 @@ export function createBlockStorageService(
   const cinder = assemble(kernel, options, machine);
   const root = (): string => `${kernel.publicUrl()}/volume`;
   return {
-    type: 'block-storage',
+    // The alias of block-storage that clients of every age look for: Debian 12's `openstack limits show` knows no other.
+    type: 'volumev3',
     name: 'cinder',
     path: '/volume',
     endpoint: '/volume/v3',

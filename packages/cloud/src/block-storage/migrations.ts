@@ -53,7 +53,7 @@ const TABLES = [
 ];
 
 export const blockStorageMigrations: Readonly<Record<string, Migration>> = {
-  'block-storage-0001-tables': {
+  'volumev3-0001-tables': {
     async up(db: Kysely<unknown>): Promise<void> {
       for (const table of TABLES) await sql.raw(table).execute(db);
     },

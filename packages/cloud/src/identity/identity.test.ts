@@ -55,7 +55,7 @@ describe('identity', () => {
     const { token } = response.json<TokenBody>();
     expect(token.roles?.map((role) => role.name)).toEqual(['admin', 'member', 'reader']);
     const types = token.catalog?.map((entry) => entry.type);
-    expect(types).toEqual(['block-storage', 'identity', 'image', 'key-manager', 'network', 'placement']);
+    expect(types).toEqual(['identity', 'image', 'key-manager', 'network', 'placement', 'volumev3']);
     const [image] = token.catalog?.filter((entry) => entry.type === 'image') ?? [];
     expect(image?.endpoints.map((endpoint) => endpoint.interface).toSorted()).toEqual([
       'admin',

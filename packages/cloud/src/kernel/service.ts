@@ -36,7 +36,7 @@ export interface CloudKernel {
 
 /** A service with its place in the catalogue. */
 export interface CloudService {
-  /** Catalogue type: identity, image, compute, network, placement. */
+  /** Catalogue type: identity, image, compute, network, placement, volumev3. */
   readonly type: string;
   /** keystone, glance, nova, neutron, placement */
   readonly name: string;
