@@ -7,8 +7,7 @@ import { DriverError } from './errors.js';
 import { findMachines } from './lookup.js';
 import { staticMemoryReason } from './plan/capacity.js';
 import type { EarlyPlanInput, PlanHostFacts } from './plan/input.js';
-import { needsGuardedHost } from './plan/security.js';
-import { withDeviceFacts } from './device-facts.js';
+import { withRequestFacts } from './request-facts.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
 import { collectMetrics, collectTraffic } from './metrics.js';
@@ -164,15 +163,11 @@ export function planFactsOf(facts: HostFacts): PlanHostFacts {
 async function earlyInput(context: DriverContext, request: SpawnRequest): Promise<EarlyPlanInput> {
   const { instance } = request;
   const facts = planFactsOf(await context.host.facts());
-  // Asked each time: a host can lose its attestation.
-  const host = needsGuardedHost(request.image)
-    ? { ...facts, guarded: await context.host.security.isGuarded() }
-    : facts;
   return {
     instance,
     image: request.image,
     vifs: request.vifs,
-    host: await withDeviceFacts(context, instance, host),
+    host: await withRequestFacts(context, request, facts),
     config: context.config,
     configDrive: request.configDrive !== undefined,
   };

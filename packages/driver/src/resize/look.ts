@@ -2,7 +2,7 @@ import { STATE } from '@nova-hyperv/hyperv';
 import type { DiskFacts, HyperVHost, MachineHandle } from '@nova-hyperv/hyperv';
 import type { SizeRuleDisk } from '@nova-hyperv/vhd';
 import type { DriverContext } from '../context.js';
-import { withDeviceFacts } from '../device-facts.js';
+import { withRequestFacts } from '../request-facts.js';
 import { instanceNotFound, requireMachine } from '../lookup.js';
 import { isInstanceDisk, isRootDisk, planResize } from '../plan/resize.js';
 import type { ExistingDisk, ResizePlan } from '../plan/resize.js';
@@ -53,7 +53,7 @@ export async function look(context: DriverContext, request: MigrationRequest): P
     oldFlavor,
     image,
     vifs,
-    host: await withDeviceFacts(context, instance, planFactsOf(facts)),
+    host: await withRequestFacts(context, request, planFactsOf(facts)),
     config,
     ownPciDevices: observed.pciDevices.map(({ deviceId }) => deviceId),
   };
