@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { rootListing } from '@nova-hyperv/compute';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createBlockStorageService } from './block-storage/index.js';
@@ -13,6 +14,7 @@ import { createHttpApp } from './kernel/http-app.js';
 import { randomPassword, readOrCreateSecret } from './kernel/secrets.js';
 import type { CloudKernel, CloudService } from './kernel/service.js';
 import { createKeyManagerService } from './key-manager/index.js';
+import { isProxied } from './metadata/caller.js';
 import { createNetworkService } from './network/index.js';
 import { createPlacementService } from './placement/index.js';
 
@@ -73,10 +75,16 @@ async function adminPasswordOf(options: CloudOptions): Promise<string> {
 
 function registerRoot(app: FastifyInstance, kernel: CloudKernel, services: readonly CloudService[]): void {
   installErrorHandler(app, keystoneFailure, () => `${kernel.publicUrl()}/identity`);
-  app.get('/', async () => ({
-    name: 'nova-hyperv',
-    services: services.map(({ type, name, path }) => ({ type, name, url: `${kernel.publicUrl()}${path}` })),
-  }));
+  app.get('/', async (request, reply) => {
+    // A guest asks its metadata service for what there is.
+    if (isProxied(request.headers)) return reply.type('text/plain; charset=UTF-8').send(rootListing());
+    return {
+      name: 'nova-hyperv',
+      services: services
+        .filter(({ endpoint }) => endpoint !== null)
+        .map(({ type, name, path }) => ({ type, name, url: `${kernel.publicUrl()}${path}` })),
+    };
+  });
 }
 
 async function listen(app: FastifyInstance, at: CloudOptions['listen']): Promise<number> {

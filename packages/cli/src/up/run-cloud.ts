@@ -3,7 +3,9 @@ import {
   cloudsYaml,
   createBackends,
   createCloud,
+  createMetadataService,
   createNovaService,
+  metadataOptions,
   novaOptions,
   openrc,
   smbShare,
@@ -86,6 +88,7 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
       volumeBackends: await createBackends({ stateDir: options.state.cloud, log: options.log }),
       services: (kernel) => [
         (nova = createNovaService(kernel, { computes, config: novaOptions(options.conf) })),
+        createMetadataService(kernel, metadataOptions(options.conf)),
       ],
     });
     teardown.add('OpenStack', () => cloud.stop());

@@ -116,6 +116,7 @@ export async function syncCatalog(
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     for (const { type, name, endpoint } of services) {
+      if (endpoint === null) continue;
       const known = await trx
         .selectFrom('identity_service')
         .select('id')

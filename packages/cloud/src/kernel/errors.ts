@@ -90,6 +90,19 @@ export function installErrorHandler(
   render: (failure: Failure) => RenderedFailure,
   identityUrl: () => string,
 ): void {
+  answerErrors(app, render, identityUrl);
+  app.setNotFoundHandler((request, reply) => {
+    const failure = toFailure(notFound('The resource could not be found.'), request);
+    return send(reply, failure, render(failure));
+  });
+}
+
+/** {@link installErrorHandler} for routes that have no prefix of their own: what is not found is another's to tell. */
+export function answerErrors(
+  app: FastifyInstance,
+  render: (failure: Failure) => RenderedFailure,
+  identityUrl: () => string,
+): void {
   app.setErrorHandler((error, request, reply) => {
     const failure = toFailure(error, request);
     if (error instanceof ApiError) reply.headers(error.headers);
@@ -97,10 +110,6 @@ export function installErrorHandler(
       reply.header('WWW-Authenticate', `Keystone uri="${identityUrl()}"`);
       return send(reply, failure, keystoneFailure(failure));
     }
-    return send(reply, failure, render(failure));
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const failure = toFailure(notFound('The resource could not be found.'), request);
     return send(reply, failure, render(failure));
   });
 }

@@ -42,8 +42,8 @@ export interface CloudService {
   readonly name: string;
   /** Mount path: `/compute`. */
   readonly path: string;
-  /** Path of the catalogue's endpoints, with `%(project_id)s` where wanted: `/compute/v2.1`. */
-  readonly endpoint: string;
+  /** Path of the catalogue's endpoints, with `%(project_id)s` where wanted: `/compute/v2.1`; null = it is not in the catalogue. */
+  readonly endpoint: string | null;
   /** By name; names begin with the service's type and sort by time: `compute-0001-instances`. */
   readonly migrations: Readonly<Record<string, Migration>>;
   /** Adds the routes; the instance is already prefixed with `path`. */

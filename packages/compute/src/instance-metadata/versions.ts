@@ -31,6 +31,9 @@ export const CONFIG_DRIVE_EC2_VERSIONS: readonly Ec2Version[] = ['2009-04-04'];
 
 export const LATEST = 'latest';
 
+/** First parts of the paths of EC2's metadata. */
+export const EC2_ROOTS: readonly string[] = [...EC2_VERSIONS, LATEST];
+
 /** `latest` is the newest; undefined for what is no version. */
 export function ec2Version(name: string): Ec2Version | undefined {
   return name === LATEST ? EC2_VERSIONS.at(-1) : EC2_VERSIONS.find((version) => version === name);
