@@ -35,8 +35,8 @@ export interface Engine {
    * the engine's alone: a caller that resized it by other means gets DISK_INVALID.
    */
   refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void>;
-  /** PNG of the screen; undefined when there is none. */
-  screenshot(machineId: string): Promise<Uint8Array | undefined>;
+  /** What the screen shows; undefined when there is none. */
+  screenshot(machineId: string): Promise<Screen | undefined>;
   /** Runtime facts of a running machine. */
   stats(machineId: string): Promise<MachineStats>;
   /** Forgets the machine's folder (firmware variables, logs). The machine is off. */
@@ -45,6 +45,13 @@ export interface Engine {
   onStopped(listener: (event: MachineStopped) => void): void;
   /** Ends this process' part. `guests: 'keep'` leaves running machines for the next process to adopt. */
   close(guests: 'keep' | 'turn-off'): Promise<void>;
+}
+
+/** Three bytes a pixel, row by row from the top. */
+export interface Screen {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
 }
 
 export interface MachineStopped {

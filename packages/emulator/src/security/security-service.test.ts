@@ -125,6 +125,10 @@ describe('the security service', () => {
     expect(codeOf(connected)).toBe(32773);
     expect(await power(test, id, 2)).toBe(0);
     expect(test.engine.running.get(id)).toMatchObject({ tpm: true, serialPorts: [] });
+    const picture = { TargetSystem: settingsReference(id), WidthPixels: 80, HeightPixels: 60 };
+    expect(
+      (await test.client.invoke(MANAGEMENT, 'GetVirtualSystemThumbnailImage', picture)).returnValue,
+    ).toBe(32769);
   });
 
   it('does not start what another fabric protects, and nothing of it on a host that is not guarded', async () => {

@@ -25,6 +25,7 @@ import { changeMachine, recordedGuids, refusal, refuseShape } from './context.js
 import type { PlannedChange, ServiceContext } from './context.js';
 import { ProcessorLoads } from '../metrics/processor-load.js';
 import { summaryInformation } from './summary.js';
+import { thumbnail } from './thumbnail.js';
 
 /** `JobType` values. Source: HyperV_v2, Msvm_ConcreteJob. */
 const TYPE = {
@@ -51,6 +52,7 @@ export function machineServiceMethods(context: ServiceContext): Readonly<Record<
     RemoveFeatureSettings: (call) => removeFeatures(context, call),
     GetSummaryInformation: async (call) =>
       completed({ SummaryInformation: await summaryInformation(context, loads, call) }),
+    GetVirtualSystemThumbnailImage: (call) => thumbnail(context, call),
     FormatError: (call) => completed({ ErrorMessage: textsOf(call.raw('Errors')).join('\n') }),
     RequestStateChange: () => returned(1),
     StartService: () => returned(1),

@@ -12,6 +12,7 @@ import { systemOf } from './machine-service.js';
 import type { ProcessorLoads } from '../metrics/processor-load.js';
 import { spansNodes } from '../numa/placement.js';
 import { healthOf, onTime } from './system-view.js';
+import { summaryThumbnail } from './thumbnail.js';
 
 /** What each code of RequestedInformation fills in. Source: HyperV_v2, GetSummaryInformation. */
 const FIELDS: Readonly<
@@ -56,7 +57,6 @@ const FIELDS: Readonly<
 };
 
 const PROCESSOR_LOAD = 101;
-const THUMBNAIL_CODES = [5, 6, 7];
 
 /** `Msvm_SummaryInformation` of the named machines, or of all, with what was asked for. */
 export async function summaryInformation(
@@ -66,7 +66,7 @@ export async function summaryInformation(
 ): Promise<readonly CimInstance[]> {
   const named = call.references('SettingData').map((reference) => systemOf(context, reference));
   refuseShape(context.host, 'summary-of-all', named.length === 0);
-  const codes = call.numbers('RequestedInformation').filter((code) => !THUMBNAIL_CODES.includes(code));
+  const codes = call.numbers('RequestedInformation');
   const machines = named.length > 0 ? named : context.machines.all();
   const summaryOf = async (machine: Machine): Promise<CimInstance> => {
     const properties: Record<string, CimValue> = {
@@ -75,6 +75,8 @@ export async function summaryInformation(
       HostComputerSystemName: context.host.name.toUpperCase(),
     };
     for (const code of codes) Object.assign(properties, FIELDS[code]?.(machine, context));
+    const picture = await summaryThumbnail(context, machine, codes);
+    if (picture !== undefined) properties['ThumbnailImage'] = picture;
     if (codes.includes(PROCESSOR_LOAD))
       properties['ProcessorLoad'] = await loads.of(machine, quantity(machine, 'processor'));
     return v2('Msvm_SummaryInformation', known(context.host, 'Msvm_SummaryInformation', properties));

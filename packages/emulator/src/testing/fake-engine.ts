@@ -7,6 +7,7 @@ import type {
   MachineStats,
   MachineStopped,
   NicConfig,
+  Screen,
 } from '../engine/engine.js';
 
 /** An engine whose guests are entries in a list, with faults on demand. */
@@ -95,8 +96,11 @@ export class FakeEngine implements Engine {
     await this.#did('refreshDriveSize', machineId, `${driveId} ${sizeBytes}`);
   }
 
-  async screenshot(): Promise<Uint8Array | undefined> {
-    return await Promise.resolve(undefined);
+  /** What every machine shows. */
+  screen: Screen | undefined;
+
+  async screenshot(): Promise<Screen | undefined> {
+    return await Promise.resolve(this.screen);
   }
 
   /** What {@link stats} tells of every machine. */

@@ -11,6 +11,7 @@ import type {
   MachineStats,
   MachineStopped,
   NicConfig,
+  Screen,
 } from '../engine.js';
 import { MachineLocks, Slots, isMachineId } from '../machine-locks.js';
 import type { ResolvePath } from '../open-drive.js';
@@ -26,6 +27,7 @@ import { launch } from './launch.js';
 import type { Machine } from './machine.js';
 import { attachNic, connectNic, detachNic } from './nic-plug.js';
 import { endProcess, processorTime, waitForExit } from './process.js';
+import { readPixmap } from './portable-pixmap.js';
 import { queryBlockStats } from './qmp-queries.js';
 import { QmpError } from './qmp.js';
 import { RunRecords } from './run-record.js';
@@ -161,12 +163,12 @@ class RealQemuEngine implements QemuEngine {
     await this.#with(machineId, (machine) => growDrive(machine, driveId, sizeBytes));
   }
 
-  screenshot(machineId: string): Promise<Uint8Array | undefined> {
+  screenshot(machineId: string): Promise<Screen | undefined> {
     return this.#with(machineId, async (machine) => {
-      const filename = path.join(machine.paths.runFolder, 'screen.png');
-      await machine.qmp.execute('screendump', { filename, format: 'png' });
+      const filename = path.join(machine.paths.runFolder, 'screen.ppm');
+      await machine.qmp.execute('screendump', { filename, format: 'ppm' });
       try {
-        return await readFile(filename);
+        return readPixmap(await readFile(filename));
       } finally {
         await rm(filename, { force: true });
       }

@@ -87,8 +87,10 @@ describe('a generation 1 guest', () => {
   });
 
   it('shows its screen', async () => {
-    const png = await engine.screenshot(MACHINE_ID);
-    expect(Buffer.from(png ?? []).toString('latin1', 1, 4)).toBe('PNG');
+    const { width, height, rgb } = (await engine.screenshot(MACHINE_ID))!;
+    expect(rgb).toHaveLength(width * height * 3);
+    // Something is written on it.
+    expect(rgb.some((value) => value > 0x80)).toBe(true);
   });
 
   it('boots again on reset, in the same run', async () => {

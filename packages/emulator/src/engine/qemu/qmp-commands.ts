@@ -16,7 +16,7 @@ export interface QmpCommands {
   system_reset: undefined;
   system_powerdown: undefined;
   set_link: { name: string; up: boolean };
-  screendump: { filename: string; format: 'png' };
+  screendump: { filename: string; format: 'ppm' };
   'object-add': QmpObject;
   'object-del': { id: string };
   'blockdev-add': QmpObject;
