@@ -1,5 +1,7 @@
+import { isCimInstance } from '@nova-hyperv/wsman';
 import type { CimValue } from '@nova-hyperv/wsman';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listOf } from '../cim.js';
 import { settingsReference } from '../machines/model.js';
 import { FakeEngine } from '../testing/fake-engine.js';
 import { power } from '../testing/machine-client.js';
@@ -51,9 +53,8 @@ describe('the thumbnail of a machine', () => {
       const { out } = await test.client.invoke(MANAGEMENT, 'GetSummaryInformation', {
         RequestedInformation: [5],
       });
-      const [only] = JSON.parse(JSON.stringify(out['SummaryInformation'])) as [
-        { properties: Record<string, CimValue> },
-      ];
+      const [only] = listOf(out['SummaryInformation']);
+      if (only === undefined || !isCimInstance(only)) throw new Error('no summary');
       return only.properties['ThumbnailImage'];
     };
     expect(await summary()).toBeUndefined();
