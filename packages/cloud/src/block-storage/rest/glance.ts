@@ -9,6 +9,8 @@ const TIMEOUT_MS = 30_000;
 /** A transfer in which nothing moves for so long is given up, ms. */
 const STALL_MS = 120_000;
 
+const PATCH_TYPE = 'application/openstack-images-v2.1-json-patch';
+
 const IMAGE = z.looseObject({
   id: z.string(),
   name: z.string().nullish(),
@@ -67,6 +69,8 @@ export interface Image {
 }
 
 export interface NewImage {
+  /** Chosen by who asks, so that it is known before the image is there. */
+  readonly id: string;
   readonly name: string;
   readonly diskFormat: string;
   readonly containerFormat: string;
@@ -81,8 +85,8 @@ export interface ImageApi {
   get(id: string, token: string): Promise<Image | null>;
   /** Ids of the images with a name. */
   named(name: string, token: string): Promise<readonly string[]>;
-  create(image: NewImage, token: string): Promise<{ readonly id: string }>;
-  /** Harmless when it is gone. */
+  create(image: NewImage, token: string): Promise<void>;
+  /** Also a protected one. Harmless when it is gone. */
   remove(id: string, token: string): Promise<void>;
   /** Writes the image's data to a new file. */
   download(id: string, path: string, token: string, signal: AbortSignal): Promise<void>;
@@ -124,7 +128,7 @@ const imagePath = (id: string): string => `/v2/images/${encodeURIComponent(id)}`
 /** Glance's REST API v2. `url` is `http://…/image`. */
 export function createImageApi(url: () => string): ImageApi {
   const ask = async (
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
     path: string,
     token: string,
     body?: unknown,
@@ -134,7 +138,9 @@ export function createImageApi(url: () => string): ImageApi {
         method,
         headers: {
           'x-auth-token': token,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined
+            ? {}
+            : { 'content-type': method === 'PATCH' ? PATCH_TYPE : 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -162,6 +168,7 @@ export function createImageApi(url: () => string): ImageApi {
     async create(image, token) {
       const answer = await ask('POST', '/v2/images', token, {
         ...image.properties,
+        id: image.id,
         name: image.name,
         disk_format: image.diskFormat,
         container_format: image.containerFormat,
@@ -169,10 +176,16 @@ export function createImageApi(url: () => string): ImageApi {
         protected: image.protected,
       });
       if (answer.statusCode !== 201) throw await refused('new image', answer);
-      return z.object({ id: z.string() }).parse(await answer.body.json());
+      await answer.body.dump();
     },
     async remove(id, token) {
-      const answer = await ask('DELETE', imagePath(id), token);
+      let answer = await ask('DELETE', imagePath(id), token);
+      if (answer.statusCode === 403) {
+        await answer.body.dump();
+        const unprotect = [{ op: 'replace', path: '/protected', value: false }];
+        await (await ask('PATCH', imagePath(id), token, unprotect)).body.dump();
+        answer = await ask('DELETE', imagePath(id), token);
+      }
       if (answer.statusCode >= 300 && answer.statusCode !== 404) throw await refused('image', answer);
       await answer.body.dump();
     },

@@ -173,7 +173,7 @@ describe('os-volume_upload_image', () => {
   it('leaves no image without data when it fails', async () => {
     const { id } = await bench.volume();
     failAt('copyVolumeToFile', new BackendError('NO_SPACE', 'The disk is full.'));
-    const answer = await bench.act(id, 'os-volume_upload_image', upload);
+    const answer = await bench.act(id, 'os-volume_upload_image', { ...upload, protected: true });
     const image = answer.json<{ 'os-volume_upload_image': { image_id: string } }>()['os-volume_upload_image']
       .image_id;
     await bench.idle();

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { ApiError, badRequest, forbidden } from '../../kernel/errors.js';
+import { badRequest, forbidden } from '../../kernel/errors.js';
 import { parse } from '../../kernel/validate.js';
 import { cinderTime } from '../api/call.js';
 import { boolean } from '../api/values.js';
@@ -49,23 +50,27 @@ export const uploadImage: Action = async (cinder, call, volume, value) => {
     throw forbidden("Policy doesn't allow volume_extension:volume_actions:upload_public to be performed.");
   const properties = Object.entries(readTexts(volume.image_metadata)).filter(([key]) => !NOT_COPIED.has(key));
   if (volume.status !== 'available') throw invalidVolume(`Volume ${volume.id} status must be available`);
-  const image = await cinder.images.create(
-    {
-      name: wanted.image_name,
-      diskFormat: diskFormat === 'vpc' ? 'vhd' : diskFormat,
-      containerFormat,
-      visibility,
-      protected: call.version >= 1 && wanted.protected === true,
-      properties: Object.fromEntries(properties),
-    },
-    call.token,
-  );
-  const work = writeWork({ kind: 'upload', imageId: image.id, diskFormat, previous: 'available' });
-  if (!(await changeVolume(cinder.db, volume.id, ['available'], { status: 'uploading', work }))) {
-    await cinder.images.remove(image.id, call.token).catch((error: unknown) => {
-      throw new ApiError(500, `The image ${image.id} stays without data: delete it.`, { cause: error });
-    });
+  // Written down before there is an image: whatever ends this process, none without data is left.
+  const imageId = randomUUID();
+  const work = writeWork({ kind: 'upload', imageId, diskFormat, previous: 'available' });
+  if (!(await changeVolume(cinder.db, volume.id, ['available'], { status: 'uploading', work })))
     throw invalidVolume(`Volume ${volume.id} status must be available`);
+  try {
+    await cinder.images.create(
+      {
+        id: imageId,
+        name: wanted.image_name,
+        diskFormat: diskFormat === 'vpc' ? 'vhd' : diskFormat,
+        containerFormat,
+        visibility,
+        protected: call.version >= 1 && wanted.protected === true,
+        properties: Object.fromEntries(properties),
+      },
+      call.token,
+    );
+  } catch (error) {
+    await changeVolume(cinder.db, volume.id, ['uploading'], { status: 'available', work: null });
+    throw error;
   }
   cinder.manager.workOn(volume.id);
   const type = await typeOf(cinder.db, volume.volume_type_id);
@@ -82,7 +87,7 @@ export const uploadImage: Action = async (cinder, call, volume, value) => {
         description: type.description,
         is_public: type.is_public === 1,
       },
-      image_id: image.id,
+      image_id: imageId,
       container_format: containerFormat,
       disk_format: diskFormat,
       image_name: wanted.image_name,
