@@ -1,5 +1,6 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { computeConfig, computeOptions, driverOptions, NovaConf } from '@nova-hyperv/compute';
 import type { VmSpec } from '@nova-hyperv/driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +16,7 @@ const OLD = 'hyperv2';
 
 /** Pages whose commands are run by a test of the same name, because their guests have to boot. */
 const RUN_ELSEWHERE = ['secure-boot.md', 'vtpm-shielded.md'];
-/** Pages without commands: the one about nova.conf has a file, which all hosts here read. */
+/** Pages without commands: nova.conf is a file, which all hosts here read; back ends are chosen by the types of block-storage.md. */
 const WITHOUT_COMMANDS = ['nova-conf.md', 'volume-backends.md'];
 const PAGES_WITH_OPTIONS = ['nova-conf.md', 'metrics.md', 'pci-devices.md', 'remotefx.md'];
 
@@ -55,6 +56,21 @@ async function imageMade(): Promise<{ readonly id: string }> {
   const { images } = await rest.call<{ images: { id: string }[] }>('GET', '/image/v2/images?name=gen2');
   expect(images).toMatchObject([{ status: 'active', disk_format: 'vhd', hypervisor_type: 'hyperv' }]);
   return images[0]!;
+}
+
+interface Volume {
+  readonly name: string | null;
+  readonly status: string;
+  readonly volume_type: string;
+}
+
+/** All volumes, once nothing is done with them any more. */
+async function volumesSettled(): Promise<readonly Volume[]> {
+  for (;;) {
+    const { volumes } = await rest.call<{ volumes: Volume[] }>('GET', '/volume/v3/volumes/detail');
+    if (!volumes.some(({ status }) => status.endsWith('ing'))) return volumes;
+    await setTimeout(250);
+  }
 }
 
 /** Each tells whether what its page promises has come true. The pages' servers stand side by side. */
@@ -111,6 +127,14 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     expect(await refused(`${boot} --block-device ${volume} from-volume`)).toMatch(
       /Volumes are not served by this cloud.*HTTP 400/s,
     );
+  },
+  'block-storage.md': async (output) => {
+    expect(output).toMatch(/\| system +\| available +\| +1 \|.*\| true /);
+    const volumes = await volumesSettled();
+    const byName = new Map(volumes.map((volume) => [volume.name ?? volume.volume_type, volume]));
+    expect(byName.get('data')).toMatchObject({ status: 'available', size: 2, bootable: 'false' });
+    expect(byName.get('system')).toMatchObject({ status: 'available', bootable: 'true' });
+    expect(byName.get('limited')).toMatchObject({ status: 'available', size: 1 });
   },
   'serial-ports.md': async () => {
     const { id } = await serverOf('serial');
