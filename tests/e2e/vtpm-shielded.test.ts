@@ -85,22 +85,27 @@ async function connectCom1(machineId: string, name: string): Promise<number> {
   }
 }
 
+/** What has come over the host's pipe and was not heard yet. */
+let heard = '';
+
 /** Everything that comes over the host's pipe until it says what is waited for. */
 async function hear(name: string, wanted: RegExp): Promise<string> {
   const { hosts } = await cloud.running();
   const file = join(hosts.find((one) => one.name === GUARDED)?.pipes ?? '', name);
-  let text = '';
   for (const until = Date.now() + 200_000; Date.now() < until; await setTimeout(100)) {
     if (pipe === undefined || pipe.destroyed) {
       pipe = connect(file);
       pipe.on('error', () => undefined);
       pipe.on('data', (chunk: Buffer) => {
-        text += chunk.toString('latin1').replaceAll('\r', '');
+        heard += chunk.toString('latin1').replaceAll('\r', '');
       });
     }
-    if (wanted.test(text)) return text;
+    if (!wanted.test(heard)) continue;
+    const text = heard;
+    heard = '';
+    return text;
   }
-  throw new Error(`no ${String(wanted)} on ${name}: ${text.slice(-1500)}`);
+  throw new Error(`no ${String(wanted)} on ${name}: ${heard.slice(-1500)}`);
 }
 
 /** Types a line at the pipe that is heard; in pieces, as a serial port takes them. */

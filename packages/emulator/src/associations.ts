@@ -10,11 +10,11 @@ import {
   settingsReference,
   systemReference,
 } from './machines/model.js';
-import type { Machine } from './machines/model.js';
+import type { Checkpoint, Machine } from './machines/model.js';
 import type { MachineRegistry } from './machines/registry.js';
 import type { AssociationSource } from './store/associations.js';
 
-/** Associations that follow from what the machines are. Checkpoints are not kept, so theirs are empty. */
+/** Associations that follow from what the machines are. */
 export function machineAssociations(registry: MachineRegistry): readonly AssociationSource[] {
   const source = (className: string, links: (machine: Machine) => CimInstance[]): AssociationSource => ({
     namespace: V2,
@@ -70,9 +70,31 @@ export function machineAssociations(registry: MachineRegistry): readonly Associa
           ];
         }),
     ),
-    { namespace: V2, className: 'Msvm_SnapshotOfVirtualSystem', links: () => [] },
-    { namespace: V2, className: 'Msvm_MostCurrentSnapshotInBranch', links: () => [] },
+    checkpointLinks(registry, 'Msvm_SnapshotOfVirtualSystem', ({ checkpoints = [] }) => checkpoints),
+    checkpointLinks(registry, 'Msvm_MostCurrentSnapshotInBranch', ({ checkpoints = [] }) =>
+      checkpoints.slice(-1),
+    ),
   ];
+}
+
+function checkpointLinks(
+  registry: MachineRegistry,
+  className: string,
+  of: (machine: Machine) => readonly Checkpoint[],
+): AssociationSource {
+  return {
+    namespace: V2,
+    className,
+    links: () =>
+      registry.all().flatMap((machine) =>
+        of(machine).map(({ id }) =>
+          v2(className, {
+            Antecedent: systemReference(machine.id),
+            Dependent: settingsReference(id),
+          }),
+        ),
+      ),
+  };
 }
 
 function isBelow(instanceId: string, parent: CimInstance): boolean {

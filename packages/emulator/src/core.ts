@@ -17,6 +17,7 @@ import type { Clock } from './clock.js';
 import { HostPci, holderOf, pciExpressObjects } from './devices/host-pci.js';
 import type { Engine } from './engine/engine.js';
 import { fileMethods, fileSources } from './files/data-files.js';
+import { snapshotServiceMethods } from './checkpoints/snapshot-service.js';
 import { imageServiceMethods } from './images/image-service.js';
 import { JobManager } from './jobs.js';
 import type { JobPace } from './jobs.js';
@@ -214,6 +215,7 @@ function methodTable(context: ServiceContext, shielding: ShieldingTools, servers
   methods.add('Msps_ProvisioningService', shielding.serviceMethods());
   methods.add('MSFT_HgsClientConfiguration', shielding.guardianMethods());
   methods.add('Msvm_VirtualSystemManagementService', machineServiceMethods(context));
+  methods.add('Msvm_VirtualSystemSnapshotService', snapshotServiceMethods(context));
   methods.add('Msvm_ImageManagementService', imageServiceMethods(context));
   methods.add('Msvm_ComputerSystem', systemMethods(context));
   methods.add('Msvm_ShutdownComponent', shutdownMethods(context));

@@ -26,6 +26,15 @@ export interface Engine {
    */
   attachDrive(machineId: string, drive: DriveConfig): Promise<void>;
   detachDrive(machineId: string, driveId: string): Promise<void>;
+  /**
+   * Puts other files of the same content and size into drives of a running machine, which does not notice: it stands still while `work` has the
+   * files for itself and tells what the drives hold from now on. When anything fails, they hold what they held.
+   */
+  switchDrives(
+    machineId: string,
+    driveIds: readonly string[],
+    work: () => Promise<readonly DriveConfig[]>,
+  ): Promise<void>;
   attachNic(machineId: string, nic: NicConfig): Promise<void>;
   detachNic(machineId: string, nicId: string): Promise<void>;
   /** Connects a NIC to a switch, moves it, or unplugs its cable (null). Works on running machines only. */

@@ -186,6 +186,29 @@ class PowerStatesOnly implements NoneEngine {
     });
   }
 
+  switchDrives(
+    machineId: string,
+    driveIds: readonly string[],
+    work: () => Promise<readonly DriveConfig[]>,
+  ): Promise<void> {
+    return this.#with(machineId, async (machine) => {
+      const before = machine.config.drives.filter(({ id }) => driveIds.includes(id));
+      for (const { id } of before) this.#claims.release(machineId, id);
+      try {
+        const after = await work();
+        for (const drive of after) await this.#check(machineId, drive);
+        const others = machine.config.drives.filter(({ id }) => !driveIds.includes(id));
+        machine.config = { ...machine.config, drives: [...others, ...after] };
+      } catch (error) {
+        for (const drive of before) {
+          this.#claims.release(machineId, drive.id);
+          await this.#check(machineId, drive);
+        }
+        throw error;
+      }
+    });
+  }
+
   attachNic(machineId: string, nic: NicConfig): Promise<void> {
     return this.#with(machineId, async (machine) => {
       if (machine.config.generation === 1 || nic.type === 'legacy') {

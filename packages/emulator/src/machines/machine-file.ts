@@ -7,7 +7,7 @@ import type { CollectedMetric } from '../metrics/collection.js';
 import { isPlacement } from '../numa/placement.js';
 import type { Placement } from '../numa/placement.js';
 import { STATE, idOf, settingsId } from './model.js';
-import type { Machine } from './model.js';
+import type { Checkpoint, CheckpointDisk, Machine } from './model.js';
 
 const FORMAT = 1;
 
@@ -24,6 +24,7 @@ interface MachineFile {
   readonly metrics?: readonly CollectedMetric[];
   readonly keyProtector?: string;
   readonly securityPolicy?: string;
+  readonly checkpoints?: readonly Checkpoint[];
 }
 
 export function saveMachine(files: StateFiles, machine: Machine): void {
@@ -38,6 +39,7 @@ export function saveMachine(files: StateFiles, machine: Machine): void {
     placement: machine.placement,
     ...(machine.metrics === undefined ? {} : { metrics: machine.metrics }),
     ...securityOf(machine),
+    ...(machine.checkpoints === undefined ? {} : { checkpoints: machine.checkpoints }),
   };
   files.write(machine.id, content);
 }
@@ -88,10 +90,40 @@ function machineFrom(files: StateFiles, name: string, schema: Schema): Machine {
       placement: content.placement ?? null,
       ...(content.metrics === undefined ? {} : { metrics: content.metrics }),
       ...securityOf(content),
+      ...(content.checkpoints === undefined
+        ? {}
+        : { checkpoints: content.checkpoints.map((one) => typed(one, schema)) }),
     };
   } catch (error) {
     return fail(error instanceof Error ? error.message : 'its settings cannot be read', error);
   }
+}
+
+function typed(checkpoint: Checkpoint, schema: Schema): Checkpoint {
+  return {
+    ...checkpoint,
+    settings: typedInstance(schema, checkpoint.settings),
+    resources: checkpoint.resources.map((resource) => typedInstance(schema, resource)),
+  };
+}
+
+function isCheckpoint(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const one = value as Partial<Record<keyof Checkpoint, unknown>>;
+  return (
+    typeof one.id === 'string' &&
+    isInstanceLike(one.settings) &&
+    Array.isArray(one.resources) &&
+    one.resources.every(isInstanceLike) &&
+    Array.isArray(one.disks) &&
+    one.disks.every(isCheckpointDisk)
+  );
+}
+
+function isCheckpointDisk(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const disk = value as Partial<Record<keyof CheckpointDisk, unknown>>;
+  return [disk.resource, disk.frozen, disk.active].every((path) => typeof path === 'string');
 }
 
 function isMachineFile(content: unknown): content is MachineFile {
@@ -108,6 +140,8 @@ function isMachineFile(content: unknown): content is MachineFile {
     typeof file.wasRunning === 'boolean' &&
     (file.placement === undefined || file.placement === null || isPlacement(file.placement)) &&
     (file.metrics === undefined || (Array.isArray(file.metrics) && file.metrics.every(isCollectedMetric))) &&
+    (file.checkpoints === undefined ||
+      (Array.isArray(file.checkpoints) && file.checkpoints.every(isCheckpoint))) &&
     isOptionalText(file.keyProtector) &&
     isOptionalText(file.securityPolicy)
   );

@@ -41,8 +41,29 @@ export interface Machine {
   readonly wasRunning: boolean;
   /** Where its memory lies on the host's NUMA nodes; null while it is off. */
   readonly placement: Placement | null;
+  /** Oldest first; absent = none. */
+  readonly checkpoints?: readonly Checkpoint[];
   /** Metrics that are being collected; absent = none. */
   readonly metrics?: readonly CollectedMetric[];
+}
+
+/** A machine as it was at a moment: its settings, and its disks, which go on in differencing ones. */
+export interface Checkpoint {
+  /** GUID, upper case, no braces. */
+  readonly id: string;
+  readonly settings: CimInstance;
+  readonly resources: readonly CimInstance[];
+  readonly disks: readonly CheckpointDisk[];
+}
+
+/** Paths are the host's. */
+export interface CheckpointDisk {
+  /** InstanceID of the machine's hard disk, lower case. */
+  readonly resource: string;
+  /** What the disk was. */
+  readonly frozen: string;
+  /** The difference that the machine has written to since. */
+  readonly active: string;
 }
 
 export function generationOf(machine: Machine): 1 | 2 {

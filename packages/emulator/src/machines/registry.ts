@@ -1,6 +1,7 @@
 import { WBEM, WmiError } from '@nova-hyperv/wsman';
 import type { Logger } from 'pino';
-import type { Engine, MachineConfig } from '../engine/engine.js';
+import { textsOf } from '../cim.js';
+import type { DriveConfig, Engine, MachineConfig } from '../engine/engine.js';
 import { afterPowerOff } from '../metrics/collection.js';
 import type { CollectedMetric } from '../metrics/collection.js';
 import type { Placement } from '../numa/placement.js';
@@ -9,14 +10,15 @@ import type { StateFiles } from '../state-files.js';
 import type { ObjectStore } from '../store/store.js';
 import { recoveredParents } from './disk-chain.js';
 import type { ChainHost } from './disk-chain.js';
-import { machineConfig } from './engine-config.js';
+import { driveIdOf, machineConfig } from './engine-config.js';
 import { FileHolds } from './file-holds.js';
 import { engineErrors } from './engine-errors.js';
 import { applyToGuest } from './hot-plug.js';
 import { assignedMacs } from './mac-addresses.js';
 import { saveMachine } from './machine-file.js';
 import { parentResolver } from './parent-resolver.js';
-import { STATE } from './model.js';
+import { isKind } from './kinds.js';
+import { STATE, idOf, resourceById, resourcesOf } from './model.js';
 import type { Machine } from './model.js';
 import type { RuleHost } from './rules.js';
 import { RunningGuests, both } from './running-guests.js';
@@ -145,6 +147,59 @@ export class MachineRegistry {
       }
       this.#commit(after);
     });
+  }
+
+  /**
+   * Gives a machine's disks other files, which a running guest does not notice: it stands still while `work` makes them what they are to be. After a
+   * failure everything is as it was, and what `work` made is undone.
+   */
+  async switchDisks(
+    machineId: string,
+    plan: (machine: Machine) => Machine,
+    work: (
+      after: Machine,
+    ) => Promise<{ readonly undo: () => Promise<unknown>; readonly done: () => Promise<void> }>,
+  ): Promise<void> {
+    await this.exclusively(machineId, async () => {
+      const before = this.require(machineId);
+      const after = plan(before);
+      let outcome: Awaited<ReturnType<typeof work>> | undefined;
+      const make = async (): Promise<void> => {
+        outcome = await work(after);
+        this.#commit(after);
+      };
+      try {
+        const now = this.#running.get(machineId);
+        if (now === undefined) await make();
+        else await this.#switchWhileRunning(now, before, after, make);
+      } catch (error) {
+        this.#commit({ ...this.require(machineId), ...onlyDisks(before) });
+        await outcome?.undo();
+        throw error;
+      }
+      await outcome?.done();
+    });
+  }
+
+  async #switchWhileRunning(
+    now: Running,
+    before: Machine,
+    after: Machine,
+    make: () => Promise<void>,
+  ): Promise<void> {
+    const file = ({ config }: Pick<Running, 'config'>, id: string): string | undefined =>
+      config.drives.find((drive) => drive.id === id)?.path;
+    // Which ones: their files are not there yet.
+    const ids = movedDisks(before, after);
+    let next: Running | undefined;
+    const drives = async (): Promise<readonly DriveConfig[]> => {
+      await make();
+      const config = machineConfig(after, this.#host);
+      next = { ...(await this.#withParents(config)), placement: now.placement };
+      return config.drives.filter(({ id }) => ids.includes(id) && file(now, id) !== undefined);
+    };
+    await this.#engineErrors(() => this.#engine.switchDrives(now.config.id, ids, drives));
+    if (next !== undefined) this.#running.set(now.config.id, next);
   }
 
   /** Removes a machine that is off. Files of its disks stay. */
@@ -377,8 +432,27 @@ export class MachineRegistry {
 
   #publish(machine: Machine): void {
     this.#machines.set(machine.id, machine);
-    this.#store.replaceOwner(machine.id, [machine.settings, ...machine.resources.values()]);
+    const checkpoints = (machine.checkpoints ?? []).flatMap(({ settings, resources }) => [
+      settings,
+      ...resources,
+    ]);
+    this.#store.replaceOwner(machine.id, [machine.settings, ...machine.resources.values(), ...checkpoints]);
   }
+}
+
+/** Drives whose disks' files differ. */
+function movedDisks(before: Machine, after: Machine): readonly string[] {
+  return resourcesOf(after).flatMap((resource) => {
+    const file = textsOf(resource.properties['HostResource'])[0];
+    if (!isKind(resource, 'hard-disk')) return [];
+    const old = resourceById(before, idOf(resource));
+    if (old === undefined || textsOf(old.properties['HostResource'])[0] === file) return [];
+    return driveIdOf(after, resource) ?? [];
+  });
+}
+
+function onlyDisks({ resources, checkpoints }: Machine): Pick<Machine, 'resources' | 'checkpoints'> {
+  return { resources, ...(checkpoints === undefined ? { checkpoints: [] } : { checkpoints }) };
 }
 
 /** Key of the lock under which files are claimed: the id of no machine. */

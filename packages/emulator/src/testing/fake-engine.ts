@@ -80,6 +80,15 @@ export class FakeEngine implements Engine {
     await this.#did('detachDrive', machineId, driveId);
   }
 
+  async switchDrives(
+    machineId: string,
+    driveIds: readonly string[],
+    work: () => Promise<readonly DriveConfig[]>,
+  ): Promise<void> {
+    await this.#did('switchDrives', machineId, driveIds.join(','));
+    await work();
+  }
+
   async attachNic(machineId: string, nic: NicConfig): Promise<void> {
     await this.#did('attachNic', machineId, nic.mac);
   }

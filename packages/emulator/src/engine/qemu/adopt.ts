@@ -33,11 +33,11 @@ export async function adoptMachines(
   context: EngineContext,
   configs: readonly MachineConfig[],
 ): Promise<readonly Adopted[]> {
-  const known = new Set(configs.map((config) => config.id));
+  const known = new Map(configs.map((config) => [config.id, config]));
   await clearPipes(context);
   const outcomes = await Promise.all(
     (await context.records.all()).map(({ machineId, record }) =>
-      settle(context, machineId, record, known.has(machineId)),
+      settle(context, machineId, record, known.get(machineId)),
     ),
   );
   const adopted = outcomes.filter((outcome) => outcome !== undefined);
@@ -50,14 +50,16 @@ async function settle(
   context: EngineContext,
   machineId: string,
   record: RunRecord,
-  isKnown: boolean,
+  known: MachineConfig | undefined,
 ): Promise<Adopted | undefined> {
+  const isKnown = known !== undefined;
   const machine = machineOf(context, machineId, record);
+  if (isKnown && record.switching !== undefined) takeFilesOf(machine, known);
   const lives = record.process !== undefined && (await isAlive(record.process));
   const isOurs = record.runFolder === runFolderOf(context, machineId) && record.config.id === machineId;
   if (lives && isKnown && isOurs && record.phase === 'running') {
     try {
-      return { machine, state: await takeOver(machine) };
+      return { machine, state: await takeOver(machine, record) };
     } catch (error) {
       context.log.error(
         { err: error, machine: machineId },
@@ -84,7 +86,20 @@ function machineOf(context: EngineContext, machineId: string, record: RunRecord)
   return machine;
 }
 
-async function takeOver(machine: Machine): Promise<'running' | 'paused'> {
+/** The last process was killed while it gave the drives other files: which of them are in it now is what the host has written down. */
+function takeFilesOf(machine: Machine, known: MachineConfig): void {
+  const drives = machine.config.drives.map((drive) => {
+    const path = known.drives.find(({ id }) => id === drive.id)?.path;
+    return path === undefined || drive.path === undefined ? drive : { ...drive, path };
+  });
+  machine.config = { ...machine.config, drives };
+}
+
+async function takeOver(
+  machine: Machine,
+  { switching }: Pick<RunRecord, 'switching'>,
+): Promise<'running' | 'paused'> {
+  if (switching !== undefined) await machine.keepSwitching(switching);
   // Disks first: until they are served again QEMU may hang in a request, its control connection with it.
   await machine.openDisks();
   await machine.connectQmp(CONNECT_DEADLINE_MS);
@@ -94,7 +109,10 @@ async function takeOver(machine: Machine): Promise<'running' | 'paused'> {
   await readSequences(machine);
   await machine.connectComPorts();
   await machine.connectNics();
-  return status;
+  if (switching === undefined) return status;
+  if (switching === 'running') await machine.qmp.execute('cont', undefined);
+  await machine.keepSwitching(undefined);
+  return switching;
 }
 
 /** The record runs ahead of QEMU where the last process was killed while it plugged something. */

@@ -26,6 +26,7 @@ import { attachDrive, detachDrive, growDrive } from './drive-plug.js';
 import { launch } from './launch.js';
 import type { Machine } from './machine.js';
 import { attachNic, connectNic, detachNic } from './nic-plug.js';
+import { switchDrives } from './drive-switch.js';
 import { endProcess, processorTime, waitForExit } from './process.js';
 import { readPixmap } from './portable-pixmap.js';
 import { queryBlockStats } from './qmp-queries.js';
@@ -145,6 +146,14 @@ class RealQemuEngine implements QemuEngine {
 
   async detachDrive(machineId: string, driveId: string): Promise<void> {
     await this.#with(machineId, (machine) => detachDrive(machine, driveId));
+  }
+
+  async switchDrives(
+    machineId: string,
+    driveIds: readonly string[],
+    work: () => Promise<readonly DriveConfig[]>,
+  ): Promise<void> {
+    await this.#with(machineId, (machine) => switchDrives(machine, driveIds, work));
   }
 
   async attachNic(machineId: string, nic: NicConfig): Promise<void> {

@@ -11,6 +11,7 @@ import type { EngineContext } from './context.js';
 import { nicDeviceId, nicKey, nicSocket } from './devices.js';
 import { MachineDisks } from './machine-disks.js';
 import { NicCable } from './nic-cable.js';
+import type { RunRecord } from './run-record.js';
 import type { ProcessIdentity } from './process.js';
 import { endProcess, isAlive } from './process.js';
 import { QmpClient, QmpError } from './qmp.js';
@@ -32,6 +33,8 @@ export class Machine {
   nicSockets: Readonly<Record<string, number>>;
   /** Number of the node that a drive's content is in now, by drive key; absent = 0. */
   readonly sequences = new Map<string, number>();
+  /** Its drives are given other files: how it goes on afterwards. */
+  #switching: RunRecord['switching'];
   /** The guest shut itself down. */
   stoppedByGuest = false;
   #disks: MachineDisks | undefined;
@@ -100,7 +103,13 @@ export class Machine {
       nicSockets,
       ...(process === undefined ? {} : { process }),
       ...(tpm === undefined ? {} : { tpm }),
+      ...(this.#switching === undefined ? {} : { switching: this.#switching }),
     });
+  }
+
+  async keepSwitching(goesOn: RunRecord['switching']): Promise<void> {
+    this.#switching = goesOn;
+    await this.save();
   }
 
   async openDisks(): Promise<void> {

@@ -20,6 +20,8 @@ export interface RunRecord {
   readonly startedAt: string;
   /** As it is now, what was hot-plugged included. */
   readonly config: MachineConfig;
+  /** Set while the machine stands still because its drives are given other files: how it is to go on. */
+  readonly switching?: 'running' | 'paused' | undefined;
   /** PCI sockets of network adapters by their ids (generation 2). */
   readonly nicSockets: Readonly<Record<string, number>>;
 }
