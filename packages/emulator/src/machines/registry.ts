@@ -187,8 +187,6 @@ export class MachineRegistry {
     after: Machine,
     make: () => Promise<void>,
   ): Promise<void> {
-    const file = ({ config }: Pick<Running, 'config'>, id: string): string | undefined =>
-      config.drives.find((drive) => drive.id === id)?.path;
     // Which ones: their files are not there yet.
     const ids = movedDisks(before, after);
     let next: Running | undefined;
@@ -196,7 +194,7 @@ export class MachineRegistry {
       await make();
       const config = machineConfig(after, this.#host);
       next = { ...(await this.#withParents(config)), placement: now.placement };
-      return config.drives.filter(({ id }) => ids.includes(id) && file(now, id) !== undefined);
+      return config.drives.filter(({ id }) => ids.includes(id));
     };
     await this.#engineErrors(() => this.#engine.switchDrives(now.config.id, ids, drives));
     if (next !== undefined) this.#running.set(now.config.id, next);

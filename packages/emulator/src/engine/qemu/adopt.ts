@@ -89,8 +89,8 @@ function machineOf(context: EngineContext, machineId: string, record: RunRecord)
 /** The last process was killed while it gave the drives other files: which of them are in it now is what the host has written down. */
 function takeFilesOf(machine: Machine, known: MachineConfig): void {
   const drives = machine.config.drives.map((drive) => {
-    const path = known.drives.find(({ id }) => id === drive.id)?.path;
-    return path === undefined || drive.path === undefined ? drive : { ...drive, path };
+    const file = known.drives.find(({ id }) => id === drive.id)?.path;
+    return file === undefined || drive.path === undefined ? drive : { ...drive, path: file };
   });
   machine.config = { ...machine.config, drives };
 }
