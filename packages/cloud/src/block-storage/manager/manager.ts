@@ -100,33 +100,30 @@ export class VolumeManager {
     }
   }
 
-  #onVolume(id: string, signal: AbortSignal): Promise<void> {
+  async #onVolume(id: string, signal: AbortSignal): Promise<void> {
     const task: Task = { signal, lock: (volumeId, work) => this.lock(volumeId, work) };
-    return this.lock(id, async () => {
+    const after = await this.lock(id, async () => {
       const volume = await this.deps.db
         .selectFrom('block_storage_volume')
         .selectAll()
         .where('id', '=', id)
         .executeTakeFirst();
-      if (volume !== undefined && volume.work !== null && !signal.aborted)
-        await this.#do(volume, volume.work, task);
+      return volume === undefined || volume.work === null || signal.aborted
+        ? undefined
+        : this.#do(volume, volume.work, task);
     });
+    await after?.();
   }
 
-  async #do(volume: VolumeRow, json: string, task: Task): Promise<void> {
+  /** What is left to do when others may work on the volume again, if anything. */
+  async #do(volume: VolumeRow, json: string, task: Task): Promise<(() => Promise<void>) | undefined> {
     const work = readWork(json);
-    switch (work.kind) {
-      case 'create':
-        return createVolume(this.deps, volume, task);
-      case 'delete':
-        return deleteVolume(this.deps, volume, work.cascade);
-      case 'extend':
-        return extendVolume(this.deps, volume, work.newSizeGb);
-      case 'upload':
-        return uploadVolume(this.deps, volume, work, task);
-      case 'retype':
-        return retypeVolume(this.deps, volume, work, task);
-    }
+    if (work.kind === 'extend') return extendVolume(this.deps, volume, work.newSizeGb);
+    if (work.kind === 'create') await createVolume(this.deps, volume, task);
+    if (work.kind === 'delete') await deleteVolume(this.deps, volume, work.cascade);
+    if (work.kind === 'upload') await uploadVolume(this.deps, volume, work, task);
+    if (work.kind === 'retype') await retypeVolume(this.deps, volume, work, task);
+    return undefined;
   }
 
   async #onSnapshot(id: string): Promise<void> {

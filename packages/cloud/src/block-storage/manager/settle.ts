@@ -40,3 +40,14 @@ export async function restingStatus(deps: Pick<ManagerDeps, 'db'>, volumeId: str
     .executeTakeFirst();
   return attachment === undefined ? 'available' : 'in-use';
 }
+
+/** Whether a volume still has the work that was begun: false when other work has taken its place. */
+export async function isStillWork(deps: Pick<ManagerDeps, 'db'>, volume: VolumeRow): Promise<boolean> {
+  const row = await deps.db
+    .selectFrom('block_storage_volume')
+    .select('id')
+    .where('id', '=', volume.id)
+    .where('work', '=', volume.work)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -4,7 +4,7 @@ import { BackendError } from '../backends/backend.js';
 import type { VolumeRow } from '../tables.js';
 import type { ManagerDeps, Task } from './deps.js';
 import { reasonFor, report } from './messages.js';
-import { settle } from './settle.js';
+import { isStillWork, settle } from './settle.js';
 import type { VolumeWork } from './work.js';
 
 const FORMATS = ['raw', 'vhd', 'vhdx', 'qcow2'] as const;
@@ -36,7 +36,8 @@ export async function uploadVolume(
     }
     await settle(deps, volume, work.previous, ['uploading']);
   } catch (error) {
-    if (task.signal.aborted) throw error;
+    // Stopping: it goes on at the next start. When the volume is being deleted instead, the image goes too.
+    if (task.signal.aborted && (await isStillWork(deps, volume))) throw error;
     deps.log.error({ err: error, volume: volume.id, image: work.imageId }, 'a volume could not be uploaded');
     await deps.images
       .remove(work.imageId, token)

@@ -1,4 +1,5 @@
 import type { BlockStorageDb } from '../deps.js';
+import { readWork } from '../manager/work.js';
 import { limitExceeded, sizeExceedsLimit, sizeExceedsQuota } from '../errors.js';
 
 /** cinder/quota.py; -1 is no limit. Sizes in GiB. */
@@ -51,6 +52,12 @@ export async function projectLimits(db: BlockStorageDb, projectId: string): Prom
   return { ...base, ...only(base, rows) };
 }
 
+/** Size that a volume is being given, GiB: counted from the request on. */
+function growsTo(json: string | null): number | undefined {
+  const work = json === null ? null : readWork(json);
+  return work?.kind === 'extend' ? work.newSizeGb : undefined;
+}
+
 /** What a project has, by quota: counted, so that it is never wrong. Snapshots count with the size of their volumes. */
 export async function usageOf(db: BlockStorageDb, projectId: string): Promise<Amounts> {
   const usage: Record<string, number> = {};
@@ -60,12 +67,12 @@ export async function usageOf(db: BlockStorageDb, projectId: string): Promise<Am
   const volumes = await db
     .selectFrom('block_storage_volume as volume')
     .innerJoin('block_storage_type as type', 'type.id', 'volume.volume_type_id')
-    .select(['volume.size as size', 'type.name as type'])
+    .select(['volume.size as size', 'volume.work as work', 'type.name as type'])
     .where('volume.project_id', '=', projectId)
     .execute();
-  for (const { size, type } of volumes) {
+  for (const { size, work, type } of volumes) {
     count('volumes', type, 1);
-    count('gigabytes', type, size);
+    count('gigabytes', type, growsTo(work) ?? size);
   }
   const snapshots = await db
     .selectFrom('block_storage_snapshot as snapshot')
