@@ -1,13 +1,16 @@
 import type { Found, WireCounters, WsmanClient } from '@nova-hyperv/wsman';
 import { DiskImages } from './disks.js';
+import { FibreChannel } from './fibre-channel.js';
 import { readHostFacts, readMemory, readVolume } from './host-info.js';
 import type { HostFacts, MemoryFacts, VolumeFacts } from './host-info.js';
+import { IscsiInitiator } from './iscsi.js';
 import type { JobTracker } from './jobs.js';
 import { Machines } from './machines.js';
 import type { MachineHandle } from './machines.js';
 import { Metrics } from './metrics.js';
 import { PortMeters } from './port-meters.js';
 import { AssignableDevices } from './pci-devices.js';
+import { PhysicalDisks } from './physical-disks.js';
 import { Power } from './power.js';
 import { readNuma } from './numa.js';
 import type { HostNuma } from './numa.js';
@@ -16,6 +19,7 @@ import { Security } from './security.js';
 import { readGraphicsProcessors, readRemoteFx } from './remote-fx.js';
 import type { GraphicsProcessor, RemoteFxFacts } from './remote-fx.js';
 import { ShapeMemory } from './shapes.js';
+import { SmbShares } from './smb.js';
 import type { UnprovenShape } from './shapes.js';
 import { readRuntime, summariseMachines } from './summary.js';
 import type { MachineRuntime, MachineSummary } from './summary.js';
@@ -32,6 +36,9 @@ export interface HyperVHostOptions {
   readonly jobDeadlineMs?: number;
 }
 
+/** Win32_ServerFeature: Multipath I/O. */
+const MULTIPATH_IO = 57;
+
 /** One Hyper-V host as typed objects. */
 export class HyperVHost {
   readonly client: WsmanClient;
@@ -44,6 +51,10 @@ export class HyperVHost {
   readonly shapes: ShapeMemory;
   readonly pci: AssignableDevices;
   readonly metrics: Metrics;
+  readonly physicalDisks: PhysicalDisks;
+  readonly iscsi: IscsiInitiator;
+  readonly fibreChannel: FibreChannel;
+  readonly smb: SmbShares;
   readonly portMeters: PortMeters;
   readonly #wire: HostWire;
   #facts: Promise<HostFacts> | undefined;
@@ -60,6 +71,10 @@ export class HyperVHost {
     this.security = new Security(this.#wire);
     this.pci = new AssignableDevices(this.#wire);
     this.metrics = new Metrics(this.#wire);
+    this.physicalDisks = new PhysicalDisks(this.#wire);
+    this.iscsi = new IscsiInitiator(this.#wire);
+    this.fibreChannel = new FibreChannel(this.#wire);
+    this.smb = new SmbShares(this.#wire);
     this.portMeters = new PortMeters(this.#wire, this.machines);
   }
 
@@ -110,6 +125,11 @@ export class HyperVHost {
 
   remoteFx(): Promise<RemoteFxFacts> {
     return readRemoteFx(this.#wire);
+  }
+
+  /** Whether the server feature Multipath-IO is installed (Win32_ServerFeature 57). */
+  async hasMultipathIo(): Promise<boolean> {
+    return (await this.#wire.select('Win32_ServerFeature', ['ID'], `ID=${MULTIPATH_IO}`)).length > 0;
   }
 
   graphicsProcessors(): Promise<readonly GraphicsProcessor[]> {

@@ -3,6 +3,11 @@ export const VIRTUALIZATION = 'root/virtualization/v2';
 export const CIMV2 = 'root/cimv2';
 /** Failover clusters. */
 export const MSCLUSTER = 'root/MSCluster';
+/** Storage Management API: disks, the iSCSI initiator. */
+export const STORAGE = 'root/microsoft/windows/storage';
+export const SMB = 'root/Microsoft/Windows/SMB';
+/** Drivers' own classes, those of Fibre Channel adapters among them. */
+export const DRIVERS = 'root/wmi';
 
 /** ResourceSubType and ResourceType of the settings that this library writes. Source: HyperV_v2 resource pools and subtypes. */
 export const RESOURCE = {
@@ -22,6 +27,12 @@ export const RESOURCE = {
     className: 'Msvm_ResourceAllocationSettingData',
     type: 17,
     subType: 'Microsoft:Hyper-V:Synthetic Disk Drive',
+  },
+  /** A disk of the host that the machine has to itself. */
+  physicalDrive: {
+    className: 'Msvm_ResourceAllocationSettingData',
+    type: 17,
+    subType: 'Microsoft:Hyper-V:Physical Disk Drive',
   },
   dvdDrive: {
     className: 'Msvm_ResourceAllocationSettingData',
