@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDriver } from '@nova-hyperv/driver';
 import type {
+  CreateDriverOptions,
   DriverConfig,
   ImageMeta,
   ImageSource,
@@ -47,7 +48,9 @@ export interface TestHostOptions {
   readonly hardware?: Pick<EmulatedHostOptions, 'pciDevices' | 'remoteFx'>;
   readonly config?: Partial<DriverConfig>;
   /** The emulated host's hardware. */
-  readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster'>;
+  readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster' | 'shares'>;
+  /** How the driver waits; by default by the clock. */
+  readonly sleep?: CreateDriverOptions['sleep'];
   /** The driver's log; by default silent. */
   readonly log?: Logger;
 }
@@ -84,6 +87,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     const driver = createDriver({
       host,
       log: options.log ?? log,
+      ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
       config: { powerStateEventPollingIntervalSeconds: 3600, ...config },
     });
     await driver.initHost();

@@ -28,6 +28,20 @@ export interface DriverConfig {
   readonly pciPassthrough: boolean;
   /** [hyperv] power_state_event_polling_interval */
   readonly powerStateEventPollingIntervalSeconds: number;
+  /** [hyperv] use_multipath_io: all paths to a block volume, put together by MPIO. */
+  readonly useMultipathIo: boolean;
+  /** [hyperv] iscsi_initiator_list: InstanceNames of the adapters to log in with; the host's choice when it is empty. */
+  readonly iscsiInitiatorList: readonly string[];
+  /** [hyperv] mounted_disk_query_retry_count: how often a host is looked through for a volume's disk. */
+  readonly mountedDiskQueryRetryCount: number;
+  /** [hyperv] mounted_disk_query_retry_interval */
+  readonly mountedDiskQueryRetryIntervalSeconds: number;
+  /** [hyperv] volume_attach_retry_count: further tries of an attachment. */
+  readonly volumeAttachRetryCount: number;
+  /** [hyperv] volume_attach_retry_interval */
+  readonly volumeAttachRetryIntervalSeconds: number;
+  /** [DEFAULT] my_block_storage_ip: this host's address in the storage network; '' = not known. */
+  readonly myBlockStorageIp: string;
   /** [image_cache] subdirectory_name: the folder of base images below instances_path. */
   readonly imageCacheSubdirectory: string;
   /** [image_cache] remove_unused_base_images */
@@ -50,6 +64,13 @@ export const DEFAULT_CONFIG: DriverConfig = {
   enableInstanceMetricsCollection: false,
   pciPassthrough: false,
   powerStateEventPollingIntervalSeconds: 2,
+  useMultipathIo: false,
+  iscsiInitiatorList: [],
+  mountedDiskQueryRetryCount: 10,
+  mountedDiskQueryRetryIntervalSeconds: 5,
+  volumeAttachRetryCount: 10,
+  volumeAttachRetryIntervalSeconds: 5,
+  myBlockStorageIp: '',
   imageCacheSubdirectory: '_base',
   removeUnusedBaseImages: true,
   removeUnusedOriginalMinimumAgeSeconds: 86_400,
@@ -94,10 +115,26 @@ const NEEDED: readonly {
   },
 ];
 
+/** Options that are counts or times: none is negative. */
+const AT_LEAST_ZERO: readonly (readonly [string, keyof DriverConfig])[] = [
+  ['mounted_disk_query_retry_count', 'mountedDiskQueryRetryCount'],
+  ['mounted_disk_query_retry_interval', 'mountedDiskQueryRetryIntervalSeconds'],
+  ['volume_attach_retry_count', 'volumeAttachRetryCount'],
+  ['volume_attach_retry_interval', 'volumeAttachRetryIntervalSeconds'],
+];
+
 /** Fills in the defaults. @throws DriverError InvalidConfiguration */
 export function driverConfig(given: Partial<DriverConfig> = {}): DriverConfig {
   const config = { ...DEFAULT_CONFIG, ...given };
-  const wrong = NEEDED.find(({ isFine }) => !isFine(config));
+  const wrong = [
+    ...NEEDED,
+    ...AT_LEAST_ZERO.map(([option, field]) => ({
+      option: `[hyperv] ${option}`,
+      field,
+      isFine: () => Number(config[field]) >= 0,
+      needed: '0 or more',
+    })),
+  ].find(({ isFine }) => !isFine(config));
   if (wrong === undefined) return config;
   throw new DriverError(
     'InvalidConfiguration',

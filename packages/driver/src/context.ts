@@ -5,6 +5,7 @@ import type { ConsoleLoggers } from './console/console-loggers.js';
 import type { ImageCache } from './disks/image-cache.js';
 import type { InstanceFolders } from './disks/instance-folder.js';
 import type { LateCleanup } from './late-cleanup.js';
+import type { VolumeConnections } from './volumes/connections.js';
 
 /** What the driver's operations share. */
 export interface DriverContext {
@@ -15,4 +16,7 @@ export interface DriverContext {
   readonly cache: ImageCache;
   readonly consoles: ConsoleLoggers;
   readonly lateCleanup: LateCleanup;
+  readonly volumes: VolumeConnections;
+  /** Waiting goes through here, so that tests need not. */
+  readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }

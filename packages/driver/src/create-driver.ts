@@ -1,3 +1,4 @@
+import { sleep as sleepOnClock } from '@nova-hyperv/hyperv';
 import type { HostFacts, HyperVHost } from '@nova-hyperv/hyperv';
 import type { Logger } from 'pino';
 import { driverConfig } from './config.js';
@@ -35,8 +36,15 @@ import type {
   PowerOffOptions,
   SpawnRequest,
   VirtDriver,
+  WithVolumes,
 } from './types.js';
 import type { DeviceMetadata, VolumeDevice } from './volume-types.js';
+import { attachVolume, detachVolume } from './volumes/attach.js';
+import { VolumeConnections } from './volumes/connections.js';
+import { extendVolume } from './volumes/extend.js';
+import { removeGhostVolumes } from './volumes/ghosts.js';
+import { hostConnector } from './volumes/host-connector.js';
+import { volumeMetadata } from './volumes/metadata.js';
 import { StateWatcher } from './watcher.js';
 
 export interface CreateDriverOptions {
@@ -46,6 +54,8 @@ export interface CreateDriverOptions {
   readonly log: Logger;
   /** The name of the one node; the host's computer name when it is not given. */
   readonly nodeName?: string;
+  /** How to wait for disks and between tries; by default by the clock. */
+  readonly sleep?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Nova's virt driver for one Hyper-V host. Call `initHost` before anything else, and `close` at the end. */
@@ -60,13 +70,6 @@ const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMA
 function traitsOf({ version }: HostFacts): readonly string[] {
   const hasSecureBoot = compareVersions(version, FIRST_WITH_GENERATION_2) >= 0;
   return [...TRAITS, ...(hasSecureBoot ? ['COMPUTE_SECURITY_UEFI_SECURE_BOOT'] : [])];
-}
-
-function refuseVolume({ connectionInfo }: VolumeDevice): never {
-  throw new DriverError(
-    'VolumeDriverNotFound',
-    `Could not find a handler for ${connectionInfo.driverVolumeType} volume. This driver does not attach volumes yet.`,
-  );
 }
 
 /** Told at start, not only by the first instance that fails. */
@@ -88,7 +91,7 @@ class HyperVDriver implements VirtDriver {
   #watcher: StateWatcher | undefined;
   #traits: readonly string[] = TRAITS;
 
-  constructor({ host, config: given, log, nodeName = host.name }: CreateDriverOptions) {
+  constructor({ host, config: given, log, nodeName = host.name, sleep = sleepOnClock }: CreateDriverOptions) {
     this.nodeName = nodeName;
     const config = driverConfig(given);
     const folders = new InstanceFolders(host.reach, config.instancesPath, config.imageCacheSubdirectory);
@@ -103,6 +106,8 @@ class HyperVDriver implements VirtDriver {
         folderOf: (instance) => folders.localOf(instance),
         log,
       }),
+      volumes: new VolumeConnections({ host, config, log, sleep }),
+      sleep,
       lateCleanup: new LateCleanup({
         log,
         remove: (instance, isDropped) =>
@@ -181,7 +186,6 @@ class HyperVDriver implements VirtDriver {
   }
 
   spawn(request: SpawnRequest): Promise<void> {
-    for (const volume of request.volumes ?? []) refuseVolume(volume);
     return this.#exclusive(request.instance, async () => {
       try {
         await spawn(this.#context, request);
@@ -193,20 +197,20 @@ class HyperVDriver implements VirtDriver {
     });
   }
 
-  destroy(instance: InstanceRef): Promise<void> {
-    return this.#exclusive(instance, () => destroyInstance(this.#context, instance));
+  destroy(instance: InstanceRef, attached?: WithVolumes): Promise<void> {
+    return this.#exclusive(instance, () => destroyInstance(this.#context, instance, attached));
   }
 
-  powerOn(instance: InstanceRef): Promise<void> {
-    return this.#exclusive(instance, () => powerOn(this.#context, instance));
+  powerOn(instance: InstanceRef, attached?: WithVolumes): Promise<void> {
+    return this.#exclusive(instance, () => powerOn(this.#context, instance, attached));
   }
 
   powerOff(instance: InstanceRef, options: PowerOffOptions): Promise<void> {
     return this.#exclusive(instance, () => powerOff(this.#context, instance, options));
   }
 
-  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD'): Promise<void> {
-    return this.#exclusive(instance, () => reboot(this.#context, instance, type));
+  reboot(instance: InstanceRef, type: 'SOFT' | 'HARD', attached?: WithVolumes): Promise<void> {
+    return this.#exclusive(instance, () => reboot(this.#context, instance, type, attached));
   }
 
   migrateDiskAndPowerOff(request: MigrationRequest, options: PowerOffOptions): Promise<void> {
@@ -226,33 +230,38 @@ class HyperVDriver implements VirtDriver {
 
   finishRevertMigration(
     instance: InstanceRef,
-    options: PowerOffOptions & { readonly powerOn: boolean },
+    options: PowerOffOptions & WithVolumes & { readonly powerOn: boolean },
   ): Promise<void> {
     return this.#exclusive(instance, () => finishRevertMigration(this.#context, instance, options));
   }
 
-  async volumeConnector(): Promise<Readonly<Record<string, unknown>>> {
-    return { host: this.#context.host.name, ip: '', platform: 'x86_64', os_type: 'win32', multipath: false };
+  volumeConnector(): Promise<Readonly<Record<string, unknown>>> {
+    return asNovaErrors(() => hostConnector(this.#context, this.nodeName));
   }
 
-  async attachVolume(_instance: InstanceRef, volume: VolumeDevice): Promise<void> {
-    refuseVolume(volume);
+  attachVolume(instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    return this.#exclusive(instance, () => attachVolume(this.#context, instance, volume));
   }
 
-  async detachVolume(): Promise<void> {
-    // Nothing can be attached.
+  detachVolume(instance: InstanceRef, volume: VolumeDevice): Promise<void> {
+    return this.#exclusive(instance, () => detachVolume(this.#context, instance, volume));
   }
 
-  async extendVolume(_instance: InstanceRef, volume: VolumeDevice): Promise<void> {
-    refuseVolume(volume);
+  extendVolume(instance: InstanceRef, volume: VolumeDevice, requestedBytes: number): Promise<void> {
+    return this.#exclusive(instance, () => extendVolume(this.#context, instance, volume, requestedBytes));
   }
 
-  async volumeMetadata(): Promise<readonly DeviceMetadata[]> {
-    return [];
+  volumeMetadata(
+    instance: InstanceRef,
+    volumes: readonly VolumeDevice[],
+  ): Promise<readonly DeviceMetadata[]> {
+    return asNovaErrors(() => volumeMetadata(this.#context, instance, volumes));
   }
 
-  async removeGhostVolumes(): Promise<readonly string[]> {
-    return [];
+  removeGhostVolumes(known: ReadonlyMap<string, readonly VolumeDevice[]>): Promise<readonly string[]> {
+    return asNovaErrors(() =>
+      removeGhostVolumes(this.#context, known, (instance, work) => this.#exclusive(instance, work)),
+    );
   }
 
   instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {

@@ -3,10 +3,15 @@ import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from './context.js';
 import { findMachines, isOf } from './lookup.js';
 import { Stopwatch } from './stopwatch.js';
-import type { InstanceRef } from './types.js';
+import type { InstanceRef, WithVolumes } from './types.js';
+import { disconnectAll } from './volumes/disconnect.js';
 
-/** Removes the instance's machine and its folder; harmless when there is neither. */
-export async function destroyInstance(context: DriverContext, instance: InstanceRef): Promise<void> {
+/** Removes the instance's machine, its connections to volumes and its folder; harmless when there is none. */
+export async function destroyInstance(
+  context: DriverContext,
+  instance: InstanceRef,
+  { volumes }: WithVolumes = {},
+): Promise<void> {
   const { consoles, folders, host, log } = context;
   const watch = new Stopwatch();
   await consoles.stop(instance.uuid);
@@ -14,6 +19,8 @@ export async function destroyInstance(context: DriverContext, instance: Instance
   // Renamed by somebody on the host: its notes still say whose it is.
   if (machines.length === 0) machines = (await host.machines.list()).filter(isOf(instance));
   for (const machine of machines) await destroyMachine(context, instance, machine);
+  // Before the folder, which says what the host is connected to.
+  await disconnectAll(context, instance, volumes);
   const hadFolder = await folders.remove(instance, { trusted: false });
   await folders.removeRevert(instance);
   if (machines.length === 0 && !hadFolder) {
@@ -35,6 +42,7 @@ export async function destroyMachine(
   const { config, folders, host, log } = context;
   await host.power.destroy(machine);
   log.debug({ instance: instance.uuid, machine: machine.id }, `Machine ${machine.name} removed`);
+  await disconnectAll(context, instance);
   const own = folders.pathOf(instance);
   const { dataRoot } = machine;
   if (sameHostPath(dataRoot, own)) {

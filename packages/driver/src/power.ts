@@ -4,15 +4,20 @@ import type { DriverContext } from './context.js';
 import { instanceNotFound, findMachine, requireMachine } from './lookup.js';
 import { collectAgain } from './metrics.js';
 import { explainStartFailure } from './start-failure.js';
-import type { InstanceRef, PowerOffOptions } from './types.js';
+import type { InstanceRef, PowerOffOptions, WithVolumes } from './types.js';
+import { prepareVolumes } from './volumes/prepare.js';
 
 const DEFAULT_RETRY_SECONDS = 10;
 const STATE_POLL_MS = 500;
 const SHUTDOWN_REASON = 'OpenStack asked for the shut-down';
 
-export async function powerOn(context: DriverContext, instance: InstanceRef): Promise<void> {
+export async function powerOn(
+  context: DriverContext,
+  instance: InstanceRef,
+  attached: WithVolumes = {},
+): Promise<void> {
   const machine = await requireMachine(context.host, instance);
-  await start(context, instance, machine);
+  await start(context, instance, machine, attached);
   context.log.info({ instance: instance.uuid }, 'Powered on');
 }
 
@@ -21,7 +26,9 @@ export async function start(
   context: DriverContext,
   instance: InstanceRef,
   machine: MachineHandle,
+  { volumes }: WithVolumes = {},
 ): Promise<void> {
+  await prepareVolumes(context, instance, machine, volumes);
   context.consoles.start(instance);
   try {
     await context.host.power.request(machine, STATE.running);
@@ -88,6 +95,7 @@ export async function reboot(
   context: DriverContext,
   instance: InstanceRef,
   type: 'SOFT' | 'HARD',
+  attached: WithVolumes = {},
 ): Promise<void> {
   const { host, config, consoles, log } = context;
   const machine = await requireMachine(host, instance);
@@ -96,7 +104,7 @@ export async function reboot(
   if (type === 'SOFT' && state === STATE.running) {
     if (await shutDownGuest(context, machine, config.waitSoftRebootSeconds, DEFAULT_RETRY_SECONDS)) {
       await consoles.finish(instance.uuid);
-      await start(context, instance, machine);
+      await start(context, instance, machine, attached);
       log.info({ instance: instance.uuid }, 'Rebooted: the guest shut down and was started again');
       return;
     }
@@ -114,6 +122,6 @@ export async function reboot(
   }
   // Saved memory is what a hard reboot is to get rid of.
   if (now === STATE.saved) await host.power.request(machine, STATE.off);
-  await start(context, instance, machine);
+  await start(context, instance, machine, attached);
   log.info({ instance: instance.uuid }, 'Rebooted: the machine was started');
 }

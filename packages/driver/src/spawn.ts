@@ -6,17 +6,24 @@ import { makeDiskFile } from './disks/make-files.js';
 import { DriverError } from './errors.js';
 import { findMachines } from './lookup.js';
 import { staticMemoryReason } from './plan/capacity.js';
-import type { EarlyPlanInput, PlanHostFacts } from './plan/input.js';
+import type { BaseImage, EarlyPlanInput, PlanHostFacts } from './plan/input.js';
 import { withRequestFacts } from './request-facts.js';
 import { plan, planEarly } from './plan/plan.js';
 import type { SpawnPlan } from './plan/plan.js';
+import { ignoredQos } from './plan/volumes.js';
 import { collectMetrics, collectTraffic } from './metrics.js';
+import type { DiskPaths } from './realise/drive-steps.js';
 import { define, realise } from './realise/realise.js';
 import { Rollback } from './rollback.js';
 import { explainStartFailure } from './start-failure.js';
 import { fetchShieldingData, secureMachine } from './secure.js';
 import { Stopwatch } from './stopwatch.js';
 import type { SpawnRequest } from './types.js';
+import { addressOf } from './volumes/address.js';
+import { disconnectAll } from './volumes/disconnect.js';
+import { resolveVolumes } from './volumes/drives.js';
+import { connectAll, diskPathsOf } from './volumes/prepare.js';
+import { changeRecord, readRecord } from './volumes/record.js';
 import type { Logger } from 'pino';
 
 /**
@@ -38,12 +45,13 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
     provisioning === undefined ? undefined : await fetchShieldingData(request, provisioning);
   await refuseTakenName(context, request);
   const releaseImage = context.cache.hold(image.id);
+  const releaseVolumes = context.volumes.hold((request.volumes ?? []).map((volume) => addressOf(volume)));
   const rollback = new Rollback(log);
   try {
-    const base = await context.cache.ensure(image, rootFormat, request.images, {
-      signal,
-      instance: instance.uuid,
-    });
+    const base: BaseImage =
+      rootFormat === 'volume'
+        ? { kind: 'volume' }
+        : await context.cache.ensure(image, rootFormat, request.images, { signal, instance: instance.uuid });
     const spawnPlan = plan({ ...early, base });
     phases.end('image');
     signal?.throwIfAborted();
@@ -53,6 +61,10 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
       log.warn(
         `The memory is static although dynamic_memory_ratio is set: ${reason} excludes dynamic memory`,
       );
+    for (const volume of early.volumes ?? []) {
+      const ignored = ignoredQos(volume);
+      if (ignored !== undefined) log.warn(ignored);
+    }
     log.info({ image: image.id }, `Making machine ${name} of generation ${generation} in ${directory}`);
     const secure = async (machine: MachineHandle, options: InvokeOptions) => {
       if (provisioning === undefined || shieldingData === undefined) return;
@@ -67,6 +79,7 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
     throw removedMeanwhile(error) ?? error;
   } finally {
     releaseImage();
+    releaseVolumes();
   }
 }
 
@@ -82,12 +95,16 @@ async function make(
   const { instance, signal } = request;
   const options: InvokeOptions = signal === undefined ? {} : { signal };
   rollback.add('the instance folder', async () => {
+    if ((await readRecord(context, instance)).length > 0)
+      throw new Error('The host may still be connected to volumes that the folder names.');
     await folders.remove(instance, { trusted: false });
   });
   await folders.create(instance);
+  const disks = await connectVolumes(context, request, rollback);
+  if (disks.size > 0) phases.end('volumes');
   const machine = await makeDisksAndMachine(context, request, spawnPlan, rollback, options);
   phases.end('disks and definition');
-  const made = await realise(host, machine, spawnPlan.vm, undefined, options);
+  const made = await realise(host, machine, spawnPlan.vm, undefined, { ...options, disks });
   await collectMetrics(context, instance, machine, made);
   phases.end('devices');
   await secure(machine, options);
@@ -105,6 +122,18 @@ async function make(
     await collectTraffic(context, instance, made);
   }
   phases.end('power on');
+}
+
+/** Before the machine is made, so that it finds its disks; the rollback lets go of them when the machine is gone. */
+async function connectVolumes(
+  context: DriverContext,
+  { instance, volumes = [], signal }: SpawnRequest,
+  rollback: Rollback,
+): Promise<DiskPaths> {
+  if (volumes.length === 0) return new Map();
+  rollback.add('the connections to volumes', () => disconnectAll(context, instance, volumes));
+  await changeRecord(context, instance, { add: volumes.map((volume) => addressOf(volume)) });
+  return diskPathsOf(await connectAll(context, volumes, signal));
 }
 
 /** The disks and the bare machine do not need each other: both are made at once, and one failing waits for the other's end. */
@@ -167,6 +196,7 @@ async function earlyInput(context: DriverContext, request: SpawnRequest): Promis
     instance,
     image: request.image,
     vifs: request.vifs,
+    ...(request.volumes === undefined ? {} : { volumes: await resolveVolumes(context, request.volumes) }),
     host: await withRequestFacts(context, request, facts),
     config: context.config,
     configDrive: request.configDrive !== undefined,

@@ -58,14 +58,9 @@ export class PhysicalDisks {
   /** Lets the host look for disks that have come, gone or grown. */
   async rescan(): Promise<void> {
     const setting = inNamespace(STORAGE, 'MSFT_StorageSetting');
-    await callStorage(
-      this.#wire,
-      setting,
-      'UpdateHostStorageCache',
-      {},
-      'look for disks',
-      { busyRetries: 3 },
-    );
+    await callStorage(this.#wire, setting, 'UpdateHostStorageCache', {}, 'look for disks', {
+      busyRetries: 3,
+    });
   }
 
   async list(): Promise<readonly PhysicalDisk[]> {

@@ -73,10 +73,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
       final: true,
     },
   ],
-  [
-    0xefff_000b,
-    { meaning: 'the target was not found', advice: 'check that the portal still exports it' },
-  ],
+  [0xefff_000b, { meaning: 'the target was not found', advice: 'check that the portal still exports it' }],
   [
     0xefff_003e,
     {

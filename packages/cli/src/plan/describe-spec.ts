@@ -59,8 +59,9 @@ function memoryOf({ memory }: VmSpec): string {
   return `${memory.startupMb} MB at start, ${memory.minimumMb} to ${memory.maximumMb} MB`;
 }
 
-function driveOf({ slot, kind, path, iopsLimit }: DriveSpec): string {
-  return `${slot}: ${kind} ${path || 'empty'}${iopsLimit === 0 ? '' : `, at most ${iopsLimit} IOPS of 8 KiB`}`;
+function driveOf({ slot, kind, path, iopsLimit, volumeId }: DriveSpec): string {
+  const holds = volumeId === undefined ? path || 'empty' : `volume ${volumeId}, a disk of the host`;
+  return `${slot}: ${kind} ${holds}${iopsLimit === 0 ? '' : `, at most ${iopsLimit} IOPS of 8 KiB`}`;
 }
 
 function nicOf({ portId, mac, switchId, macSpoofing }: NicSpec): string {

@@ -2,8 +2,15 @@ import type { DriverConfig } from '@nova-hyperv/driver';
 import type { ComputeConfig } from '../config.js';
 import type { NovaConf } from './nova-conf.js';
 
-type Kind = 'text' | 'integer' | 'float' | 'flag' | 'all';
-type ValueOf = { text: string; integer: number; float: number; flag: boolean; all: readonly string[] };
+type Kind = 'text' | 'integer' | 'float' | 'flag' | 'list' | 'all';
+type ValueOf = {
+  text: string;
+  integer: number;
+  float: number;
+  flag: boolean;
+  list: readonly string[];
+  all: readonly string[];
+};
 /** Fields of a configuration that an option of that kind may fill. */
 type FieldOf<C, K extends Kind> = {
   [F in keyof C]-?: ValueOf[K] extends C[F] ? F : never;
@@ -27,6 +34,14 @@ const DRIVER: readonly Row<DriverConfig>[] = [
   ['hyperv', 'enable_remotefx', 'flag', 'enableRemoteFx'],
   ['hyperv', 'enable_instance_metrics_collection', 'flag', 'enableInstanceMetricsCollection'],
   ['hyperv', 'power_state_event_polling_interval', 'integer', 'powerStateEventPollingIntervalSeconds'],
+  ['hyperv', 'use_multipath_io', 'flag', 'useMultipathIo'],
+  ['hyperv', 'iscsi_initiator_list', 'list', 'iscsiInitiatorList'],
+  ['hyperv', 'mounted_disk_query_retry_count', 'integer', 'mountedDiskQueryRetryCount'],
+  ['hyperv', 'mounted_disk_query_retry_interval', 'integer', 'mountedDiskQueryRetryIntervalSeconds'],
+  ['hyperv', 'volume_attach_retry_count', 'integer', 'volumeAttachRetryCount'],
+  ['hyperv', 'volume_attach_retry_interval', 'integer', 'volumeAttachRetryIntervalSeconds'],
+  // Nova's default is $my_ip.
+  ['DEFAULT', 'my_block_storage_ip', 'text', 'myBlockStorageIp', 'my_ip'],
   ['image_cache', 'remove_unused_base_images', 'flag', 'removeUnusedBaseImages'],
   [
     'image_cache',

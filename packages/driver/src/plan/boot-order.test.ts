@@ -16,7 +16,10 @@ const order = (...indexes: readonly [BootDevice, number][]) => uefiOrder(drives,
 
 describe('the order that UEFI tries', () => {
   it('is the root and then the network: ephemeral disks never boot', () => {
-    expect(uefiOrder(drives, localBootIndexes(drives), nics)).toEqual(['scsi:0:0', 'nic:p1']);
+    expect(uefiOrder(drives, localBootIndexes(drives, 'C:\\vms\\instance-1'), nics)).toEqual([
+      'scsi:0:0',
+      'nic:p1',
+    ]);
   });
   it('follows the boot indexes, whatever the places', () => {
     expect(order(['scsi:0:0', 2], ['scsi:0:2', 0], ['scsi:0:3', 1])).toEqual([

@@ -1,4 +1,4 @@
-import { hostBaseName } from '@nova-hyperv/hyperv';
+import { hostBaseName, isInHostFolder } from '@nova-hyperv/hyperv';
 import { bootDeviceOfDrive } from './vm-spec.js';
 import type { BiosBootDevice, BootDevice, DriveSpec, NicSpec } from './vm-spec.js';
 
@@ -8,9 +8,11 @@ export type BootIndexes = ReadonlyMap<BootDevice, number>;
 const ROOT = /^root\.(?:vhdx?|iso)$/i;
 
 /** Of the instance's own files only the root boots: ephemeral disks are empty at first, and their content is the guest's. */
-export function localBootIndexes(drives: readonly DriveSpec[]): BootIndexes {
+export function localBootIndexes(drives: readonly DriveSpec[], directory: string): BootIndexes {
   return new Map(
-    drives.filter(({ path }) => ROOT.test(hostBaseName(path))).map((drive) => [bootDeviceOfDrive(drive), 0]),
+    drives
+      .filter(({ path }) => isInHostFolder(path, directory) && ROOT.test(hostBaseName(path)))
+      .map((drive) => [bootDeviceOfDrive(drive), 0]),
   );
 }
 

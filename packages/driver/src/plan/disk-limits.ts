@@ -22,19 +22,30 @@ export function planDiskLimit({ instance, host }: Pick<EarlyPlanInput, 'instance
       `Flavor ${flavor.name} has ${key}=${text}: a whole number from 0 is needed.`,
     );
   };
-  const bytes = number('quota:disk_total_bytes_sec');
-  const limit =
-    number('quota:disk_total_iops_sec') || (bytes > 0 ? Math.max(1, Math.floor(bytes / UNIT_BYTES)) : 0);
+  return checkedLimit(
+    iopsLimitOf(number('quota:disk_total_iops_sec'), number('quota:disk_total_bytes_sec')),
+    host,
+    `Flavor ${flavor.name} limits its disks (quota:disk_total_*)`,
+  );
+}
+
+/** I/O operations go before bytes; bytes are rounded down to units, one at least. 0 = none. */
+export function iopsLimitOf(iops: number, bytes: number): number {
+  return iops || (bytes > 0 ? Math.max(1, Math.floor(bytes / UNIT_BYTES)) : 0);
+}
+
+/** Refuses what the host cannot keep; `who` begins the sentence. */
+export function checkedLimit(limit: number, host: EarlyPlanInput['host'], who: string): number {
   if (limit > MOST_IOPS) {
     throw new DriverError(
       'InstanceUnacceptable',
-      `Flavor ${flavor.name} limits its disks to ${limit} I/O operations a second; Hyper-V's largest limit is ${MOST_IOPS}. Remove the limit for none.`,
+      `${who} to ${limit} I/O operations a second; Hyper-V's largest limit is ${MOST_IOPS}. Remove the limit for none.`,
     );
   }
   if (limit > 0 && compareVersions(host.windowsVersion, FIRST_WITH_DISK_LIMITS) < 0) {
     throw new DriverError(
       'InstanceUnacceptable',
-      `Flavor ${flavor.name} limits its disks (quota:disk_total_*), which needs Windows Server 2012 R2 (6.3) or later; host ${host.name} runs Windows ${versionText(host)}.`,
+      `${who}, which needs Windows Server 2012 R2 (6.3) or later; host ${host.name} runs Windows ${versionText(host)}.`,
       { scope: 'host' },
     );
   }

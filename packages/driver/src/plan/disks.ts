@@ -5,9 +5,12 @@ import { DriverError } from '../errors.js';
 import type { Instance } from '../types.js';
 import { planConfigDrive, reserveConfigDriveSlot } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
-import type { EarlyPlanInput, PlanInput } from './input.js';
+import type { BootIndexes } from './boot-order.js';
+import type { EarlyPlanInput, PlanInput, PlanVolume } from './input.js';
 import { MAXIMUM_DISK_BYTES } from './limits.js';
 import { localDiskBus, SlotAllocator } from './slots.js';
+import { bootIndexesOf, isRootVolume, volumeDrive } from './volumes.js';
+import type { VolumeDrive } from './volumes.js';
 import { compareDrives } from './vm-spec.js';
 import type { ControllerSpec, DriveSpec, Generation } from './vm-spec.js';
 
@@ -40,6 +43,8 @@ export interface ResizedBase {
 
 export interface DiskPlan {
   readonly drives: readonly DriveSpec[];
+  /** Of the volumes that are booted from. */
+  readonly bootIndexes: BootIndexes;
   readonly files: readonly DiskFile[];
   readonly resizedBase?: ResizedBase;
 }
@@ -76,10 +81,19 @@ export function planDisks(
   const bus = localDiskBus(generation);
   const iopsLimit = planDiskLimit(input);
   const { base, instance } = input;
+  const volumes = input.volumes ?? [];
+  const volumeDrives: VolumeDrive[] = [];
+  const addVolumes = (which: readonly PlanVolume[]): void => {
+    for (const volume of which) volumeDrives.push(volumeDrive(volume, generation, slots, input.host));
+  };
   const drives: DriveSpec[] = [];
   const files: DiskFile[] = [];
   let resizedBase: ResizedBase | undefined;
-  if (base.kind === 'iso') {
+  // Before everything else: a BIOS boots from the first IDE disk.
+  addVolumes(volumes.filter(({ device }) => isRootVolume(device)));
+  if (base.kind === 'volume') {
+    // No file: what the machine boots from is in the volume.
+  } else if (base.kind === 'iso') {
     const path = joinHostPath(directory, 'root.iso');
     drives.push({ ...slots.take(bus), kind: 'dvd', path, iopsLimit: 0 });
     files.push({ kind: 'copy', path, source: base.path });
@@ -97,13 +111,15 @@ export function planDisks(
     drives.push({ ...slots.take(bus), kind: 'disk', path, iopsLimit });
     files.push({ kind: 'empty', path, sizeBytes: sizeGb * GIB });
   }
+  addVolumes(volumes.filter(({ device }) => !isRootVolume(device)));
   const configDrive = planConfigDrive(input, generation, directory, slots, iopsLimit);
   if (configDrive !== undefined) {
     drives.push(configDrive.drive);
     files.push(configDrive.file);
   }
   return {
-    drives: drives.toSorted(compareDrives),
+    drives: [...drives, ...volumeDrives.map(({ drive }) => drive)].toSorted(compareDrives),
+    bootIndexes: bootIndexesOf(volumeDrives),
     files,
     ...(resizedBase === undefined ? {} : { resizedBase }),
   };

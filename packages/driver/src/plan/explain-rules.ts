@@ -15,6 +15,7 @@ import { planSecurity } from './security.js';
 import { serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
+import { bootsFromVolume, refuseVolumes } from './volumes.js';
 import { planVideo } from './video.js';
 import type { Generation } from './vm-spec.js';
 
@@ -58,9 +59,19 @@ export const RULES: readonly Rule[] = [
     name: 'image format',
     source: 'usage guide, Prepare images for use with Hyper-V',
     checks: ({ input }) =>
-      [{ containerFormat: 'bare' }, { diskFormat: 'vhdx' }].map(
-        (otherwise) => () => rootFormatOf({ image: { ...input.image, ...otherwise } }),
-      ),
+      bootsFromVolume(input)
+        ? []
+        : [{ containerFormat: 'bare' }, { diskFormat: 'vhdx' }].map(
+            (otherwise) => () => rootFormatOf({ image: { ...input.image, ...otherwise } }),
+          ),
+  },
+  {
+    name: 'volumes',
+    source: 'usage guide, Using Cinder Volumes; nova/virt/block_device.py',
+    checks: ({ input, generation }) =>
+      generation === undefined
+        ? []
+        : (input.volumes ?? []).map((one) => () => refuseVolumes({ ...input, volumes: [one] }, generation)),
   },
   {
     name: 'requests that are not served',
@@ -152,7 +163,9 @@ export const RULES: readonly Rule[] = [
     name: 'content of the image',
     source: 'usage guide, Prepare images for use with Hyper-V',
     checks: ({ input, base }) =>
-      base === undefined ? [] : [() => refuseOtherContent(input.image, rootFormatOf(input), base)],
+      base === undefined || base.kind === 'volume'
+        ? []
+        : [() => refuseOtherContent(input.image, rootFormatOf(input), base)],
   },
   {
     name: 'disks',
@@ -168,6 +181,9 @@ function forGeneration(check: (input: EarlyPlanInput, generation: Generation) =>
 /** The disks as they are asked for; then the root alone, the ephemeral ones alone, and its size alone. */
 function diskChecks({ input, generation, base }: RuleInput): readonly (() => unknown)[] {
   if (generation === undefined || base === undefined) return [];
+  if (base.kind === 'volume') {
+    return [() => planDisks({ ...input, base }, generation, 'C:', controllersOf(generation))];
+  }
   const check = (of: Generation, image: BaseImage, changes: Partial<Flavor>) => () =>
     planDisks(
       { ...withFlavor(input, { ...changes, extraSpecs: {} }), base: image },
@@ -187,7 +203,7 @@ function diskChecks({ input, generation, base }: RuleInput): readonly (() => unk
 
 /** As if it had been merged with its parent. */
 function merged(base: BaseImage): BaseImage {
-  if (base.kind === 'iso') return base;
+  if (base.kind !== 'disk') return base;
   const { parent: _parent, ...info } = base.info;
   return { ...base, info: { ...info, type: 'dynamic' } };
 }

@@ -8,6 +8,7 @@ import { rootFormatOf } from './disks.js';
 import type { BaseImage, EarlyPlanInput } from './input.js';
 import { NOVA_RULES } from './nova-rules.js';
 import { plan } from './plan.js';
+import { bootsFromVolume } from './volumes.js';
 import type { Generation, VmSpec } from './vm-spec.js';
 
 /** Why a boot would be refused, and by whose word. */
@@ -46,10 +47,12 @@ export function explainPlan(input: ExplainInput): Explanation {
   const unchecked: string[] = [];
   const generation = generationToCheck(early);
   if (generation === undefined) unchecked.push('what depends on the generation of the machine');
-  if (given === undefined)
+  const fromVolume = bootsFromVolume(early);
+  if (given === undefined && !fromVolume)
     unchecked.push("the content of the image's file: its format, virtual size and parent");
-  const base = given ?? assumedBase(early, generation ?? 1);
-  const facts: RuleInput = { input: early, generation, base: given };
+  const known: BaseImage | undefined = fromVolume ? { kind: 'volume' } : given;
+  const base = known ?? assumedBase(early, generation ?? 1);
+  const facts: RuleInput = { input: early, generation, base: known };
   const refusals: Refusal[] = [];
   const seen = new Set<string>();
   const collect = (rule: Omit<Rule, 'checks'>, check: () => unknown): void => {

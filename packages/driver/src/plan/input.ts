@@ -2,6 +2,7 @@ import type { AssignableDevice, RemoteFxFacts } from '@nova-hyperv/hyperv';
 import type { DiskInfo } from '@nova-hyperv/vhd';
 import type { DriverConfig } from '../config.js';
 import type { ImageMeta, Instance, Vif } from '../types.js';
+import type { VolumeDevice } from '../volume-types.js';
 
 /** What a plan needs to know of the host: all of it is read before planning and cached per connection. */
 export interface PlanHostFacts {
@@ -39,12 +40,24 @@ export interface EarlyPlanInput {
   readonly config: DriverConfig;
   /** Whether the instance is to have a config drive; default false. */
   readonly configDrive?: boolean;
+  /** Cinder volumes of the instance, in the order of their block device mappings. */
+  readonly volumes?: readonly PlanVolume[];
+  /** The machine boots from a volume: it has no root file. Undefined: as {@link volumes} say. */
+  readonly rootIsVolume?: boolean;
   /** DeviceIDs of the host's devices that the instance's machine has already (resize). */
   readonly ownPciDevices?: readonly string[];
 }
 
-/** The cached image, inspected. */
+/** A volume, and what its connection tells. */
+export interface PlanVolume {
+  readonly device: VolumeDevice;
+  /** The host's path of a volume that is a file; undefined for one that is a disk. */
+  readonly path?: string;
+}
+
+/** The cached image, inspected; `volume` where the machine boots from a volume and needs no image. */
 export type BaseImage =
+  | { readonly kind: 'volume' }
   | { readonly kind: 'disk'; readonly path: string; readonly info: DiskInfo }
   | { readonly kind: 'iso'; readonly path: string };
 

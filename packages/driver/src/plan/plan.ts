@@ -3,6 +3,7 @@ import { DriverError } from '../errors.js';
 import type { ImageMeta } from '../types.js';
 import type { BaseImage, EarlyPlanInput, PlanInput } from './input.js';
 import { biosOrder, localBootIndexes, uefiOrder } from './boot-order.js';
+import type { BootIndexes } from './boot-order.js';
 import { planMemory, planProcessors } from './capacity.js';
 import { refuseConfigDriveFormat } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
@@ -17,6 +18,7 @@ import type { ProvisioningPlan } from './security.js';
 import { NO_SERIAL_PORTS, serialPorts } from './serial.js';
 import { controllersOf } from './slots.js';
 import { refuseUnservedRequests } from './unsupported.js';
+import { bootsFromVolume, refuseVolumes } from './volumes.js';
 import { planVideo } from './video.js';
 import { deepFreeze } from './vm-spec.js';
 import type { FirmwareSpec, Generation, VmSpec } from './vm-spec.js';
@@ -24,13 +26,13 @@ import type { FirmwareSpec, Generation, VmSpec } from './vm-spec.js';
 /** Everything about the machine that does not depend on the image's content. */
 export interface EarlyPlan {
   readonly generation: Generation;
-  readonly rootFormat: RootFormat;
+  readonly rootFormat: RootFormat | 'volume';
   readonly vm: Omit<VmSpec, 'drives' | 'firmware'>;
   /** Of a machine with a virtual TPM. */
   readonly provisioning?: ProvisioningPlan;
 }
 
-export interface SpawnPlan extends Omit<DiskPlan, 'drives'> {
+export interface SpawnPlan extends Omit<DiskPlan, 'drives' | 'bootIndexes'> {
   readonly vm: VmSpec;
 }
 
@@ -46,7 +48,8 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
   refuseOldHost(input);
   refuseBadName(instance.name, config.imageCacheSubdirectory);
   const generation = chooseGeneration(input);
-  const rootFormat = rootFormatOf(input);
+  const rootFormat = bootsFromVolume(input) ? 'volume' : rootFormatOf(input);
+  refuseVolumes(input, generation);
   refuseUnservedRequests(input);
   refuseConfigDriveFormat(input);
   const processors = planProcessors(input, generation);
@@ -82,16 +85,18 @@ export function planEarly(input: EarlyPlanInput): EarlyPlan {
 export function plan(input: PlanInput): SpawnPlan {
   const early = planEarly(input);
   refuseOtherContent(input.image, early.rootFormat, input.base);
-  const { drives, ...disks } = planDisks(input, early.generation, early.vm.directory, early.vm.controllers);
-  return deepFreeze({ vm: withDrives(early, drives), ...disks });
+  const { generation, vm } = early;
+  const { drives, bootIndexes, ...disks } = planDisks(input, generation, vm.directory, vm.controllers);
+  return deepFreeze({ vm: withDrives(early, drives, bootIndexes), ...disks });
 }
 
 /** What Glance was told and what the file is have to agree. */
 export function refuseOtherContent(
   image: Pick<ImageMeta, 'id'>,
-  declared: RootFormat,
+  declared: RootFormat | 'volume',
   base: BaseImage,
 ): void {
+  if (declared === 'volume' || base.kind === 'volume') return;
   if ((declared === 'iso') === (base.kind === 'iso')) return;
   throw new DriverError(
     'ImageUnacceptable',
@@ -99,14 +104,15 @@ export function refuseOtherContent(
   );
 }
 
-/** The machine with its drives, and the boot order that follows from them. */
-export function withDrives(early: EarlyPlan, drives: VmSpec['drives']): VmSpec {
-  return { ...early.vm, drives, firmware: firmware(early, drives) };
+/** The machine with its drives, and the boot order that follows from them. `bootIndexes`: of drives that are not the instance's own files. */
+export function withDrives(early: EarlyPlan, drives: VmSpec['drives'], bootIndexes: BootIndexes): VmSpec {
+  return { ...early.vm, drives, firmware: firmware(early, drives, bootIndexes) };
 }
 
-function firmware(early: EarlyPlan, drives: VmSpec['drives']): FirmwareSpec {
+function firmware(early: EarlyPlan, drives: VmSpec['drives'], bootIndexes: BootIndexes): FirmwareSpec {
   if (early.generation === 1) return { kind: 'bios', bootOrder: biosOrder(early.rootFormat === 'iso') };
-  return { kind: 'uefi', bootOrder: uefiOrder(drives, localBootIndexes(drives), early.vm.nics) };
+  const indexes = new Map([...localBootIndexes(drives, early.vm.directory), ...bootIndexes]);
+  return { kind: 'uefi', bootOrder: uefiOrder(drives, indexes, early.vm.nics) };
 }
 
 function refuseOldHost({ host }: EarlyPlanInput): void {

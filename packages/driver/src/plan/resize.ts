@@ -5,11 +5,12 @@ import type { Flavor } from '../types.js';
 import { isConfigDriveDisk } from './config-drive.js';
 import { planDiskLimit } from './disk-limits.js';
 import { GIB, refuseTooLarge, rootVirtualSize } from './disks.js';
+import type { BootIndexes } from './boot-order.js';
 import type { EarlyPlanInput } from './input.js';
 import { planEarly, withDrives } from './plan.js';
 import { localDiskBus, SlotAllocator } from './slots.js';
-import { compareDrives, deepFreeze } from './vm-spec.js';
-import type { DriveSpec, VmSpec } from './vm-spec.js';
+import { bootDeviceOfDrive, compareDrives, deepFreeze } from './vm-spec.js';
+import type { BootDevice, DriveSpec, VmSpec } from './vm-spec.js';
 
 /** A disk file of an instance, inspected. */
 export interface ExistingDisk {
@@ -24,6 +25,8 @@ export interface ResizeInput extends EarlyPlanInput {
   readonly oldFlavor: Flavor;
   /** Everything that the machine has on its controllers. */
   readonly drives: readonly DriveSpec[];
+  /** What its firmware tries, where that is a list of devices. */
+  readonly bootOrder?: readonly BootDevice[];
   /** Those of them that are disk files of the instance. */
   readonly disks: readonly ExistingDisk[];
 }
@@ -86,7 +89,17 @@ export function planResize(input: ResizeInput): ResizePlan {
   const bus = localDiskBus(early.generation);
   const fresh = added.map((path): DriveSpec => ({ ...slots.take(bus), kind: 'disk', path, iopsLimit }));
   const drives = [...kept, ...fresh].toSorted(compareDrives);
-  return deepFreeze({ vm: withDrives(early, drives), changes, warnings });
+  return deepFreeze({ vm: withDrives(early, drives, volumeBootIndexes(input, kept)), changes, warnings });
+}
+
+/** Volumes keep their places in the boot order. */
+function volumeBootIndexes({ bootOrder = [], disks }: ResizeInput, kept: readonly DriveSpec[]): BootIndexes {
+  const own = new Set(disks.map(({ drive }) => bootDeviceOfDrive(drive)));
+  const places = kept
+    .map((drive) => bootDeviceOfDrive(drive))
+    .filter((device) => !own.has(device))
+    .map((device): [BootDevice, number] => [device, bootOrder.indexOf(device)]);
+  return new Map(places.filter(([, place]) => place >= 0));
 }
 
 /** A disk that shrinks loses what is at its end. Ephemeral disks may go altogether. */

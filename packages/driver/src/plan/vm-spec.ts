@@ -94,10 +94,12 @@ export interface DriveSpec {
   readonly controller: number;
   readonly slot: number;
   readonly kind: 'disk' | 'dvd';
-  /** The host's path of the image file. */
+  /** The host's path of the image file; '' for a disk of the host. */
   readonly path: string;
   /** I/O operations of up to 8 KiB a second; 0 = no limit. */
   readonly iopsLimit: number;
+  /** The Cinder volume whose disk the machine has to itself (pass-through). Which disk of the host that is changes. */
+  readonly volumeId?: string;
 }
 
 export interface NicSpec {

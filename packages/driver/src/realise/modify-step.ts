@@ -2,6 +2,7 @@ import type { CimInstance } from '@nova-hyperv/wsman';
 import type { NumaSpec, ProcessorSpec, VmSpec } from '../plan/vm-spec.js';
 import { modifyVideo } from './device-steps.js';
 import { modifyDrives } from './drive-steps.js';
+import type { DiskPaths } from './drive-steps.js';
 import { modifyNics } from './nic-steps.js';
 import type { ObservedMachine, ObservedMemory, ObservedProcessor } from './observed.js';
 import { sameText } from './rows.js';
@@ -9,7 +10,12 @@ import * as build from './settings.js';
 import type { Modification, Step } from './step.js';
 
 /** What each kind of resource needs changed; all of it goes into one call. */
-const MODIFIERS: readonly ((spec: VmSpec, machine: ObservedMachine, host: string) => Modification)[] = [
+const MODIFIERS: readonly ((
+  spec: VmSpec,
+  machine: ObservedMachine,
+  host: string,
+  disks: DiskPaths,
+) => Modification)[] = [
   modifyMemory,
   modifyProcessor,
   modifySerialPorts,
@@ -18,11 +24,16 @@ const MODIFIERS: readonly ((spec: VmSpec, machine: ObservedMachine, host: string
   modifyVideo,
 ];
 
-export function modifyStep(spec: VmSpec, machine: ObservedMachine, host: string): Step | undefined {
+export function modifyStep(
+  spec: VmSpec,
+  machine: ObservedMachine,
+  host: string,
+  disks: DiskPaths,
+): Step | undefined {
   const resources: CimInstance[] = [];
   let after = machine;
   for (const modify of MODIFIERS) {
-    const modification = modify(spec, after, host);
+    const modification = modify(spec, after, host, disks);
     resources.push(...modification.resources);
     after = modification.after;
   }

@@ -130,7 +130,7 @@ function controllersOf(
 function drivesOf(rows: SettingsRows, controllers: readonly ObservedController[]): readonly ObservedDrive[] {
   const images = [...ofKind(rows, 'diskImage'), ...ofKind(rows, 'dvdImage')];
   const drives: ObservedDrive[] = [];
-  for (const kind of ['diskDrive', 'dvdDrive'] as const) {
+  for (const kind of ['diskDrive', 'physicalDrive', 'dvdDrive'] as const) {
     for (const row of ofKind(rows, kind)) {
       const controller = controllers.find((candidate) => isParent(row, candidate.reference));
       if (controller === undefined) continue;
@@ -140,7 +140,10 @@ function drivesOf(rows: SettingsRows, controllers: readonly ObservedController[]
         bus: controller.bus,
         controller: controller.number,
         slot: Number(text(row, 'AddressOnParent')),
-        kind: kind === 'diskDrive' ? 'disk' : 'dvd',
+        kind: kind === 'dvdDrive' ? 'dvd' : 'disk',
+        ...(kind === 'physicalDrive'
+          ? { physical: { volumeId: text(row, 'ElementName'), disk: texts(row, 'HostResource')[0] ?? '' } }
+          : {}),
         ...(image === undefined
           ? {}
           : {

@@ -84,6 +84,8 @@ export interface ObservedDrive {
   readonly slot: number;
   readonly kind: 'disk' | 'dvd';
   readonly image?: { readonly reference: CimReference; readonly path: string; readonly iopsLimit: number };
+  /** Of a disk of the host: its drive's ElementName, and the path of its Msvm_DiskDrive. */
+  readonly physical?: { readonly volumeId: string; readonly disk: string };
 }
 
 export interface ObservedNic {

@@ -3,6 +3,7 @@ import type { CimInstance, CimReference } from '@nova-hyperv/wsman';
 import { DriverError } from '../errors.js';
 import type { HyperVHost, InvokeOptions, MachineHandle } from '@nova-hyperv/hyperv';
 import type { VmSpec } from '../plan/vm-spec.js';
+import type { DiskPaths } from './drive-steps.js';
 import { nextStep } from './next-step.js';
 import type { Addition, Step } from './step.js';
 import { observeRows } from './observe.js';
@@ -12,6 +13,10 @@ import { definition } from './settings.js';
 
 export interface RealiseOptions {
   readonly signal?: AbortSignal;
+  /** Where the volumes are that the machine has as disks of the host. */
+  readonly disks?: DiskPaths;
+  /** How to come nearer; by default by whatever differs. */
+  readonly next?: typeof nextStep;
 }
 
 /** Far above what any spec needs: a host that does not keep what it is told must not hold us for ever. */
@@ -45,12 +50,13 @@ export async function realise(
   observed: ObservedMachine = justDefined(machine.id),
   options: RealiseOptions = {},
 ): Promise<ObservedMachine> {
+  const { disks = new Map(), next = nextStep } = options;
   const { name } = await host.facts();
   let now = observed;
   let oneByOne = !host.shapes.allows('add-several-resources');
   let refusal: Error | undefined;
   for (let steps = 0; steps < MOST_STEPS; steps += 1) {
-    const step = nextStep(spec, now, name);
+    const step = next(spec, now, name, disks);
     if (step === undefined) {
       if (refusal !== undefined) host.shapes.refuse('add-several-resources', refusal.message);
       return now;

@@ -1,12 +1,17 @@
-import type { VmSpec } from '../plan/vm-spec.js';
-import { sameSlot } from './drive-steps.js';
+import type { NicSpec, VmSpec } from '../plan/vm-spec.js';
+import { isSameKind, sameSlot } from './drive-steps.js';
+import type { DiskPaths } from './drive-steps.js';
 import type { ObservedDrive, ObservedMachine } from './observed.js';
 import type { Step } from './step.js';
 
 /** What a thing holds goes before the thing: a drive that still has a disk cannot be removed. */
-export function removalStep(spec: VmSpec, machine: ObservedMachine): Step | undefined {
+export function removalStep(
+  spec: Pick<VmSpec, 'drives'> & { readonly nics: readonly Pick<NicSpec, 'portId'>[] },
+  machine: ObservedMachine,
+  disks: DiskPaths,
+): Step | undefined {
   const extraDrives = machine.drives.filter(
-    (drive) => !spec.drives.some((wanted) => sameSlot(wanted, drive) && wanted.kind === drive.kind),
+    (drive) => !spec.drives.some((wanted) => sameSlot(wanted, drive) && isSameKind(wanted, drive, disks)),
   );
   const extraNics = machine.nics.filter((nic) => !spec.nics.some((wanted) => wanted.portId === nic.portId));
   const contents = [

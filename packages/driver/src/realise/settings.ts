@@ -82,6 +82,21 @@ export function newDrive(drive: DriveSpec, controller: CimReference, host: strin
   });
 }
 
+/** The name that tells whose it is comes later: a host forgets one that is given here. `disk`: path of its Msvm_DiskDrive. */
+export function newPhysicalDrive(
+  drive: DriveSpec,
+  controller: CimReference,
+  host: string,
+  disk: string,
+): CimInstance {
+  return resource('physicalDrive', {
+    Parent: formatObjectPath(controller, { host }),
+    Address: String(drive.slot),
+    AddressOnParent: String(drive.slot),
+    HostResource: [disk],
+  });
+}
+
 export function newImage(drive: DriveSpec, driveReference: CimReference, host: string): CimInstance {
   return resource(drive.kind === 'disk' ? 'diskImage' : 'dvdImage', {
     Parent: formatObjectPath(driveReference, { host }),

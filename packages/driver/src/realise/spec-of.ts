@@ -61,13 +61,14 @@ export function specOf(
     },
     controllers: machine.controllers.map(({ bus, number }) => ({ bus, number })),
     drives: machine.drives
-      .map(({ bus, controller, slot, kind, image }) => ({
+      .map(({ bus, controller, slot, kind, image, physical }) => ({
         bus,
         controller,
         slot,
         kind,
         path: image?.path ?? '',
         iopsLimit: image?.iopsLimit ?? 0,
+        ...(physical === undefined ? {} : { volumeId: physical.volumeId }),
       }))
       .toSorted(compareDrives),
     nics: machine.nics

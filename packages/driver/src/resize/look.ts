@@ -57,7 +57,11 @@ export async function look(context: DriverContext, request: MigrationRequest): P
     config,
     ownPciDevices: observed.pciDevices.map(({ deviceId }) => deviceId),
   };
-  const plan = planResize({ ...input, drives: spec.drives, disks });
+  const bootOrder = spec.firmware.kind === 'uefi' ? spec.firmware.bootOrder : [];
+  const rootIsVolume = !spec.drives.some(
+    ({ path }) => isInstanceDisk(path, spec.directory) && isRootDisk(path),
+  );
+  const plan = planResize({ ...input, drives: spec.drives, bootOrder, disks, rootIsVolume });
   const settingsChange = nextStep(plan.vm, observed, facts.name) !== undefined;
   const seen = { machine, observed, spec, state, disks, plan };
   return { ...seen, whyNotLive: whyNotLive(seen, instance.flavor, settingsChange) };

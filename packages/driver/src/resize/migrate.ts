@@ -53,10 +53,11 @@ async function keepLive(context: DriverContext, { instance }: MigrationRequest, 
 /** On failure the machine is what and how it was. */
 async function keepCold(
   context: DriverContext,
-  { instance }: MigrationRequest,
+  request: MigrationRequest,
   seen: Look,
   options: PowerOffOptions,
 ): Promise<void> {
+  const { instance } = request;
   const { log } = context;
   const paths = seen.disks.map(({ drive }) => drive.path);
   const watch = new Stopwatch();
@@ -65,7 +66,7 @@ async function keepCold(
     const disks = paths.map((path) => path.slice(path.lastIndexOf('\\') + 1));
     await keep(context, instance, { kind: 'cold', spec: seen.spec, disks }, paths);
   } catch (error) {
-    if (seen.state === STATE.running) await startAgain(context, instance, seen);
+    if (seen.state === STATE.running) await startAgain(context, request, seen);
     throw error;
   }
   log.info(
@@ -75,9 +76,15 @@ async function keepCold(
 }
 
 /** The failure that made it necessary is what is told: this one only goes to the log. */
-async function startAgain(context: DriverContext, instance: InstanceRef, { machine }: Look): Promise<void> {
+async function startAgain(
+  context: DriverContext,
+  request: MigrationRequest,
+  { machine }: Look,
+): Promise<void> {
+  const { instance } = request;
   try {
-    if ((await context.host.power.state(machine)) !== STATE.running) await start(context, instance, machine);
+    if ((await context.host.power.state(machine)) !== STATE.running)
+      await start(context, instance, machine, request);
   } catch (error) {
     context.log.error({ err: error, instance: instance.uuid }, 'The machine could not be started again');
   }
@@ -106,7 +113,7 @@ export async function finishMigration(
   }
   await realise(host, machine, plan.vm, observed);
   await removeFiles(context, plan);
-  if (powerOn) await start(context, instance, machine);
+  if (powerOn) await start(context, instance, machine, request);
   log.info({ instance: instance.uuid, flavor: instance.flavor.name }, 'The instance has its new size');
 }
 

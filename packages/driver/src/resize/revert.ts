@@ -6,10 +6,14 @@ import type { DriverContext } from '../context.js';
 import { removeFile } from '../disks/files.js';
 import { instanceNotFound, requireMachine } from '../lookup.js';
 import { cannotResize, isInstanceDisk } from '../plan/resize.js';
+import { SlotAllocator } from '../plan/slots.js';
+import { compareDrives } from '../plan/vm-spec.js';
+import type { DriveSpec, VmSpec } from '../plan/vm-spec.js';
 import { powerOff, start } from '../power.js';
+import { sameSlot } from '../realise/drive-steps.js';
 import { observe, realise } from '../realise/realise.js';
 import { specOf } from '../realise/spec-of.js';
-import type { InstanceRef, PowerOffOptions } from '../types.js';
+import type { InstanceRef, PowerOffOptions, WithVolumes } from '../types.js';
 import { overlay, readKept, restoreDisks } from './kept.js';
 import type { Kept } from './kept.js';
 
@@ -27,7 +31,7 @@ export async function confirmMigration(context: DriverContext, instance: Instanc
 export async function finishRevertMigration(
   context: DriverContext,
   instance: InstanceRef,
-  options: PowerOffOptions & { readonly powerOn: boolean },
+  options: PowerOffOptions & WithVolumes & { readonly powerOn: boolean },
 ): Promise<void> {
   const { host, folders, log } = context;
   const machine = await requireMachine(host, instance);
@@ -35,7 +39,7 @@ export async function finishRevertMigration(
   if (kept?.kind === 'live') await shrinkBack(context, instance, machine, kept, options);
   else if (kept !== undefined) await restore(context, instance, machine, kept);
   if (options.powerOn && (await host.power.state(machine)) !== STATE.running)
-    await start(context, instance, machine);
+    await start(context, instance, machine, options);
   if (!options.powerOn && (await host.power.state(machine)) === STATE.running)
     await powerOff(context, instance, options);
   await folders.removeRevert(instance);
@@ -54,8 +58,23 @@ async function restore(
   await powerOff(context, instance, { timeoutSeconds: 0 });
   await restoreDisks(context, instance, kept.disks);
   const observed = await observe(host, machine);
-  await realise(host, machine, overlay(specOf(observed, kept.spec), kept.spec), observed);
+  const now = specOf(observed, kept.spec);
+  const spec = overlay(now, kept.spec);
+  await realise(host, machine, { ...spec, drives: drivesBack(now, kept.spec) }, observed);
   await removeNewDisks(context, instance, kept.disks);
+}
+
+/** The instance's own disks as they were; volumes as they are: they are attached and detached while a resize waits for its confirmation. */
+function drivesBack(now: VmSpec, kept: VmSpec): readonly DriveSpec[] {
+  const isOwn = ({ path }: DriveSpec) => isInstanceDisk(path, now.directory);
+  const volumes = now.drives.filter((drive) => !isOwn(drive));
+  const slots = new SlotAllocator(now.controllers);
+  const own = kept.drives.filter((drive) => isOwn(drive));
+  for (const drive of [...own, ...volumes]) slots.occupy(drive);
+  const back = own.map((drive) =>
+    volumes.some((volume) => sameSlot(volume, drive)) ? { ...drive, ...slots.take(drive.bus) } : drive,
+  );
+  return [...back, ...volumes].toSorted(compareDrives);
 }
 
 async function removeNewDisks(
