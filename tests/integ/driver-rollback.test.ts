@@ -3,8 +3,6 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HyperVHost } from '@nova-hyperv/hyperv';
 import { openDisk } from '@nova-hyperv/vhd';
-import type { WsmanClient } from '@nova-hyperv/wsman';
-import { WsmanFault, WsmanTransportError } from '@nova-hyperv/wsman';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   diskImage,
@@ -17,6 +15,8 @@ import {
   testInstance,
 } from '../support/driver-host.js';
 import type { TestHost } from '../support/driver-host.js';
+import { connectSwitchable, failing } from '../support/failing-client.js';
+import type { Failure } from '../support/failing-client.js';
 
 let test: TestHost;
 beforeEach(async () => {
@@ -25,54 +25,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await test.close();
 });
-
-type Failure = 'fault' | 'unanswered' | 'lost answer';
-
-/**
- * A client whose n-th changing or asking call fails: refused by a fault, not answered before it reached the host, or done by the host with
- * its answer lost. Calls after it work: the rollback needs them.
- */
-function failing(client: WsmanClient, which: number, failure: Failure, seen: string[]): WsmanClient {
-  let calls = 0;
-  return new Proxy(client, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key, target);
-      if (typeof value !== 'function') return value;
-      if (key === 'close') return () => Promise.resolve();
-      if (key !== 'query' && key !== 'invoke') return value.bind(target) as unknown;
-      return async (...given: unknown[]) => {
-        calls += 1;
-        seen.push(`${key} ${String(given[1])}`);
-        if (calls !== which) return (await value.apply(target, given)) as unknown;
-        if (failure === 'fault')
-          throw new WsmanFault({ subcode: 'InternalError', message: 'made to fail', hresult: 0x80041001 });
-        if (failure === 'lost answer') await value.apply(target, given);
-        throw new WsmanTransportError('WSMAN_DEADLINE', 'made to fail');
-      };
-    },
-  });
-}
-
-/** A client that can be exchanged for another later: connecting and starting are no part of what is tested. */
-function switchable(first: WsmanClient): { readonly client: WsmanClient; use(other: WsmanClient): void } {
-  let current = first;
-  const client = new Proxy(first, {
-    get(_target, key) {
-      const value: unknown = Reflect.get(current, key, current);
-      return typeof value === 'function' ? (value.bind(current) as unknown) : value;
-    },
-  });
-  return { client, use: (other) => (current = other) };
-}
-
-async function connectSwitchable(host: TestHost) {
-  let made: ReturnType<typeof switchable> | undefined;
-  const { driver } = await host.connect((client) => {
-    made = switchable(client);
-    return made.client;
-  });
-  return { driver, use: (client: WsmanClient) => made?.use(client) };
-}
 
 async function machines(host: HyperVHost): Promise<number> {
   return (await host.machines.list()).length;

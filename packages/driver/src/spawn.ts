@@ -71,7 +71,7 @@ export async function spawn(context: DriverContext, request: SpawnRequest): Prom
       await secureMachine(context, machine, spawnPlan.vm, provisioning, shieldingData, options);
       phases.end('security');
     };
-    await make(context, request, spawnPlan, rollback, phases, secure);
+    await make(context, request, spawnPlan, rollback, phases, secure, releaseVolumes);
     log.info(`Spawning the instance on the hypervisor took ${whole.seconds()} seconds`);
   } catch (error) {
     const complete = await rollback.undoAll();
@@ -90,6 +90,7 @@ async function make(
   rollback: Rollback,
   phases: PhaseClock,
   secure: (machine: MachineHandle, options: InvokeOptions) => Promise<void>,
+  releaseVolumes: () => void,
 ): Promise<void> {
   const { host, folders, consoles } = context;
   const { instance, signal } = request;
@@ -100,7 +101,7 @@ async function make(
     await folders.remove(instance, { trusted: false });
   });
   await folders.create(instance);
-  const disks = await connectVolumes(context, request, rollback);
+  const disks = await connectVolumes(context, request, rollback, releaseVolumes);
   if (disks.size > 0) phases.end('volumes');
   const machine = await makeDisksAndMachine(context, request, spawnPlan, rollback, options);
   phases.end('disks and definition');
@@ -129,9 +130,13 @@ async function connectVolumes(
   context: DriverContext,
   { instance, volumes = [], signal }: SpawnRequest,
   rollback: Rollback,
+  release: () => void,
 ): Promise<DiskPaths> {
   if (volumes.length === 0) return new Map();
-  rollback.add('the connections to volumes', () => disconnectAll(context, instance, volumes));
+  rollback.add('the connections to volumes', () => {
+    release();
+    return disconnectAll(context, instance, volumes);
+  });
   await changeRecord(context, instance, { add: volumes.map((volume) => addressOf(volume)) });
   return diskPathsOf(await connectAll(context, volumes, signal));
 }

@@ -118,7 +118,8 @@ export class Power {
         if (attempt > 0 && (await this.state(machine)) === undefined) return;
         if (attempt >= 3 || !hasCode(error, 'HYPERV_INVALID_STATE', 'HYPERV_JOB_FAILED', 'HYPERV_REFUSED'))
           throw error;
-        await this.#cancelJobs(machine, options);
+        await this.#endJobs(machine, true, options);
+        await sleep(200, options.signal);
       }
     }
   }
@@ -130,8 +131,13 @@ export class Power {
     await this.#machines.destroySystem(machine, options);
   }
 
+  /** Waits until no job works on the machine any more: what a call without an answer has asked for has then come or will not come. */
+  async jobsEnded(machine: Machine, options: InvokeOptions = {}): Promise<void> {
+    await this.#endJobs(machine, false, options);
+  }
+
   /** Jobs that work on the machine keep it from being destroyed: they are killed, and waited for where that is not allowed. */
-  async #cancelJobs(machine: Machine, options: InvokeOptions): Promise<void> {
+  async #endJobs(machine: Machine, kill: boolean, options: InvokeOptions): Promise<void> {
     const found = await this.#wire.client.associators(machine.system, {
       associationClass: 'Msvm_AffectedJobElement',
       resultClass: 'Msvm_ConcreteJob',
@@ -141,14 +147,13 @@ export class Power {
       active.map(async ({ instance }) => {
         const job = reference('Msvm_ConcreteJob', { InstanceID: text(instance, 'InstanceID') });
         // 5 = kill. A refusal means that it has just ended.
-        if (flag(instance, 'Cancellable'))
+        if (kill && flag(instance, 'Cancellable'))
           await this.#wire.client.invoke(job, 'RequestStateChange', { RequestedState: 5 }).catch(ignoreFault);
         await this.#wire.jobs
           .wait(job, { operation: `jobs of ${machine.name}`, deadlineMs: 120_000, ...options })
           .catch(ignoreJobEnd);
       }),
     );
-    await sleep(200, options.signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { hasCode, STATE } from '@nova-hyperv/hyperv';
+import { hasCode, isOutcomeUnknown, STATE } from '@nova-hyperv/hyperv';
 import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from '../context.js';
 import { DriverError } from '../errors.js';
@@ -9,7 +9,8 @@ import { compareDrives } from '../plan/vm-spec.js';
 import type { DriveSpec } from '../plan/vm-spec.js';
 import type { PlanVolume } from '../plan/input.js';
 import { nextDriveStep } from '../realise/next-step.js';
-import type { ObservedMachine } from '../realise/observed.js';
+import { sameSlot } from '../realise/drive-steps.js';
+import type { ObservedDrive, ObservedMachine } from '../realise/observed.js';
 import { observe, realise } from '../realise/realise.js';
 import { specOf } from '../realise/spec-of.js';
 import { planFactsOf } from '../spawn.js';
@@ -51,7 +52,7 @@ export async function attachVolume(
     const made = await realise(host, machine, { ...spec, drives }, observed, { disks, next: nextDriveStep });
     await measure(context, instance, made, drive);
   } catch (error) {
-    await undo(context, instance, machine, volume);
+    await undo(context, instance, machine, volume, drive, isOutcomeUnknown(error));
     throw error instanceof DriverError || hasCode(error, 'HYPERV_NOT_FOUND')
       ? error
       : attachFailed(volumeId, error);
@@ -93,11 +94,9 @@ async function measure(
   { host, config, log }: DriverContext,
   instance: InstanceRef,
   made: ObservedMachine,
-  { bus, controller, slot }: DriveSpec,
+  place: DriveSpec,
 ): Promise<void> {
-  const image = made.drives.find(
-    (drive) => drive.bus === bus && drive.controller === controller && drive.slot === slot,
-  )?.image;
+  const image = made.drives.find((drive) => sameSlot(drive, place))?.image;
   if (!config.enableInstanceMetricsCollection || image === undefined) return;
   try {
     await host.metrics.enable(image.reference, 'all');
@@ -112,12 +111,17 @@ async function undo(
   instance: InstanceRef,
   machine: MachineHandle,
   volume: VolumeDevice,
+  place: DriveSpec,
+  mayComeLate: boolean,
 ): Promise<void> {
   const address = addressOf(volume);
   const { volumeId } = volume;
   try {
+    if (mayComeLate) await context.host.power.jobsEnded(machine);
     const connected = await context.volumes.locate(address);
-    await takeOut(context, machine, (drive) => isDriveOf(drive, volumeId, connected));
+    // What is at its place now is its own, also without a disk in it.
+    const isOurs = (drive: ObservedDrive) => sameSlot(drive, place) || isDriveOf(drive, volumeId, connected);
+    await takeOut(context, machine, isOurs);
     await disconnectOne(context, instance, address);
   } catch (error) {
     context.log.warn(

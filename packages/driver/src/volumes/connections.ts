@@ -33,7 +33,7 @@ export class VolumeConnections {
     );
     for (const [shared, id] of entries) this.#held.set(shared, [...(this.#held.get(shared) ?? []), id]);
     return () => {
-      for (const [shared, id] of entries) {
+      for (const [shared, id] of entries.splice(0)) {
         const left = [...(this.#held.get(shared) ?? [])];
         const index = left.indexOf(id);
         if (index >= 0) left.splice(index, 1);

@@ -3,7 +3,7 @@ import type { MachineHandle } from '@nova-hyperv/hyperv';
 import type { DriverContext } from '../context.js';
 import type { PlanVolume } from '../plan/input.js';
 import { nextDriveStep } from '../realise/next-step.js';
-import { isSameDisk } from '../realise/drive-steps.js';
+import { isSameDisk, sameSlot } from '../realise/drive-steps.js';
 import type { ObservedDrive, ObservedMachine } from '../realise/observed.js';
 import { observe, realise } from '../realise/realise.js';
 import { specOf } from '../realise/spec-of.js';
@@ -63,13 +63,7 @@ export async function takeOut(
   const gone = observed.drives.filter((drive) => isGone(drive));
   if (gone.length === 0) return false;
   const spec = specOf(observed);
-  const drives = spec.drives.filter(
-    (drive) =>
-      !gone.some(
-        ({ bus, controller, slot }) =>
-          drive.bus === bus && drive.controller === controller && drive.slot === slot,
-      ),
-  );
+  const drives = spec.drives.filter((drive) => !gone.some((one) => sameSlot(one, drive)));
   await realise(host, machine, { ...spec, drives }, observed, { next: nextDriveStep });
   return true;
 }

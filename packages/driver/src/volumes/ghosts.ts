@@ -59,7 +59,9 @@ async function remove(
     (one) => one !== undefined,
   );
   await takeOut(context, machine, (drive) => {
-    const { physical } = drive;
+    const { physical, image, kind } = drive;
+    // The process died between the drive and what it was to hold.
+    if (kind === 'disk' && physical === undefined && image === undefined) return recorded.length > 0;
     if (physical !== undefined && tags.has(physical.volumeId)) return true;
     return located.some((one) =>
       // A drive with another volume's name is that volume's, whatever disk it has now.

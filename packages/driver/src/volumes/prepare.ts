@@ -4,7 +4,7 @@ import type { DriverContext } from '../context.js';
 import { localBootIndexes, uefiOrder } from '../plan/boot-order.js';
 import { bootDeviceOfDrive } from '../plan/vm-spec.js';
 import type { BootDevice, DriveSpec, FirmwareSpec, VmSpec } from '../plan/vm-spec.js';
-import { isSameDisk } from '../realise/drive-steps.js';
+import { isSameDisk, sameSlot } from '../realise/drive-steps.js';
 import type { DiskPaths } from '../realise/drive-steps.js';
 import type { ObservedMachine } from '../realise/observed.js';
 import { observe, realise } from '../realise/realise.js';
@@ -72,10 +72,7 @@ export function diskPathsOf(connected: readonly ConnectedVolume[]): DiskPaths {
 /** A drive that was never given its volume's name is known by its disk. */
 function named(drive: DriveSpec, { drives }: ObservedMachine, disks: DiskPaths): DriveSpec {
   if (drive.volumeId === undefined || disks.has(drive.volumeId)) return drive;
-  const has = drives.find(
-    ({ bus, controller, slot }) =>
-      bus === drive.bus && controller === drive.controller && slot === drive.slot,
-  )?.physical;
+  const has = drives.find((one) => sameSlot(one, drive))?.physical;
   const volumeId = [...disks.keys()].find((id) => has !== undefined && isSameDisk(disks.get(id), has.disk));
   return volumeId === undefined ? drive : { ...drive, volumeId };
 }
