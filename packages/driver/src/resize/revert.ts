@@ -67,7 +67,12 @@ async function restore(
 /** The instance's own disks as they were; volumes as they are: they are attached and detached while a resize waits for its confirmation. */
 function drivesBack(now: VmSpec, kept: VmSpec): readonly DriveSpec[] {
   const isOwn = ({ path }: DriveSpec) => isInstanceDisk(path, now.directory);
-  const volumes = now.drives.filter((drive) => !isOwn(drive));
+  // A drive that holds nothing and is new was meant for a disk that did not come.
+  const isWhole = (drive: DriveSpec) =>
+    drive.path !== '' ||
+    drive.volumeId !== undefined ||
+    kept.drives.some((had) => sameSlot(had, drive) && !isOwn(had));
+  const volumes = now.drives.filter((drive) => !isOwn(drive) && isWhole(drive));
   const slots = new SlotAllocator(now.controllers);
   const own = kept.drives.filter((drive) => isOwn(drive));
   for (const drive of [...own, ...volumes]) slots.occupy(drive);
