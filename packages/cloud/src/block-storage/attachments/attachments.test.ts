@@ -123,6 +123,22 @@ describe('attachments', () => {
     });
   });
 
+  it('stays when the back end does not end it', async () => {
+    const volume = await bench.volume();
+    const { id } = attachment(await reserve(volume.id, { connector: { host: 'hv1' } }));
+    bench.backend.before = async (operation) => {
+      if (operation === 'terminateConnection') throw new BackendError('FAILED', 'tgtd does not answer.');
+    };
+    const failed = await bench.ask('DELETE', `/attachments/${id}`, undefined, { token: service });
+    bench.backend.before = async () => {};
+    expect([failed.status, failed.message]).toEqual([
+      500,
+      'Unable to terminate volume connection from backend. tgtd does not answer.',
+    ]);
+    expect((await bench.show(volume.id)).status).toBe('attaching');
+    expect((await bench.ask('DELETE', `/attachments/${id}`, undefined, { token: service })).status).toBe(200);
+  });
+
   it('tells users to detach with Nova what a server uses', async () => {
     const volume = await bench.volume({}, alice.token);
     const instance_uuid = randomUUID();

@@ -90,6 +90,16 @@ export async function disconnect(
       hostOf(readMembers(other.connector)) === hostOf(connector),
   );
   if (shared) return;
+  await terminate(cinder, volume, connector);
+}
+
+/** Ends the export to a host. @throws ApiError 500, 503 */
+export async function terminate(cinder: Cinder, volume: VolumeRow, connector: Connector): Promise<void> {
   const backend = cinder.backends.of(volume);
-  await backend.terminateConnection({ id: volume.id, sizeGb: volume.size }, connector);
+  try {
+    await backend.terminateConnection({ id: volume.id, sizeGb: volume.size }, connector);
+  } catch (error) {
+    const reason = error instanceof BackendError ? ` ${error.message}` : '';
+    throw new ApiError(500, `Unable to terminate volume connection from backend.${reason}`, { cause: error });
+  }
 }

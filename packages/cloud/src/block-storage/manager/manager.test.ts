@@ -81,6 +81,12 @@ describe('the volume manager', () => {
     expect(await second.backend.ids()).toEqual([volume.id]);
   });
 
+  it('makes volumes elsewhere when a back end does not tell its room', async () => {
+    const first = await start();
+    first.backend.stats = () => Promise.reject(new Error('no such folder'));
+    expect((await first.volume())['os-vol-host-attr:host']).toBe('machine@iscsi#iscsi');
+  });
+
   it('serves the other back ends when one does not start', async () => {
     const first = await start();
     const lost = await first.volume({ volume_type: 'smb' });

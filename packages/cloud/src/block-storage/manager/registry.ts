@@ -73,9 +73,22 @@ export class BackendRegistry {
     }
   }
 
-  /** Of those that serve. */
+  /** Of those that serve and tell; the others get no new volumes. */
   async stats(): Promise<readonly (BackendEntry & { readonly stats: BackendStats })[]> {
     const up = this.entries.filter((entry) => this.isUp(entry));
-    return Promise.all(up.map(async (entry) => ({ ...entry, stats: await entry.backend.stats() })));
+    const told = await Promise.all(
+      up.map(async (entry) => {
+        try {
+          return [{ ...entry, stats: await entry.backend.stats() }];
+        } catch (error) {
+          this.#log.error(
+            { err: error, backend: entry.backend.name },
+            'a back end of volumes does not tell its room',
+          );
+          return [];
+        }
+      }),
+    );
+    return told.flat();
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { badRequest } from '../../kernel/errors.js';
 import { parse } from '../../kernel/validate.js';
-import { connect } from '../attachments/connect.js';
+import { connect, terminate as terminateConnection } from '../attachments/connect.js';
 import { refuseUsed } from '../attachments/guard.js';
 import { endAttachment } from '../attachments/routes.js';
 import { nowIso, type Cinder } from '../deps.js';
@@ -130,7 +130,7 @@ const terminate: Action = async (cinder, call, volume, value) => {
   const { connector } = parse(CONNECTOR, value);
   await refuseUsed(cinder, call, await attachmentsOf(cinder.db, volume.id));
   await cinder.manager.lock(volume.id, async () => {
-    await cinder.backends.of(volume).terminateConnection({ id: volume.id, sizeGb: volume.size }, connector);
+    await terminateConnection(cinder, volume, connector);
     await cinder.db
       .updateTable('block_storage_volume')
       .set({ legacy_connector: null })
