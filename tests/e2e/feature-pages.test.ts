@@ -155,6 +155,10 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     expect(drives.map(({ path }) => fileName(path))).toEqual(['root.vhdx', 'configdrive.vhd']);
     expect(output).toMatch(/\| config_drive \| True/);
   },
+  'metadata-service.md': async (output) => {
+    await machineOf('asks');
+    expect(output).toMatch(/private.*10\.10\.0\.\d+/);
+  },
   'resize.md': async (output) => {
     await rest.waitServers(({ name, status }) => name !== 'vm' || status !== 'REVERT_RESIZE', 60_000);
     const { processors, memory } = await machineOf('vm');

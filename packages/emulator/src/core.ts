@@ -8,7 +8,7 @@ import { clusterSource } from './base/cluster.js';
 import { graphicsObjects } from './base/graphics.js';
 import { win32Sources } from './base/hardware.js';
 import { loadHostState, newGuid } from './base/host-state.js';
-import type { HostState } from './base/host-state.js';
+import type { HostState, SwitchState } from './base/host-state.js';
 import { externalSwitch, switchInstance } from './base/network.js';
 import { plugAndPlayMethods, plugAndPlaySource } from './base/plug-and-play.js';
 import { serviceObjects } from './base/services.js';
@@ -79,6 +79,8 @@ export interface HostCore {
   readonly provider: HostProvider;
   readonly context: ServiceContext;
   readonly paths: DrivePaths;
+  /** External switches. */
+  readonly switches: readonly SwitchState[];
 }
 
 const HOST_FOLDERS = [
@@ -123,7 +125,7 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
     version: host.release.version,
     refuse: host.refuse,
   });
-  return { provider, context, paths };
+  return { provider, context, paths, switches: hostState.switches };
 }
 
 function ruleHost(

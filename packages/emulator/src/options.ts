@@ -63,6 +63,13 @@ export interface EmulatedHostOptions {
   readonly log: Logger;
 }
 
+/** The far end of the wire behind an external switch. */
+export interface Uplink {
+  /** Puts a frame onto the wire, for the switch to take in. */
+  send(frame: Buffer): void;
+  unplug(): void;
+}
+
 /** A host that runs. Stop it to free its port, its lock on the folder and its sockets. */
 export interface EmulatedHost {
   readonly name: string;
@@ -73,6 +80,11 @@ export interface EmulatedHost {
   readonly driveC: string;
   /** Folder with one unix socket for each open pipe: `\\.\pipe\NAME` is `<pipes>/NAME`. */
   readonly pipes: string;
+  /**
+   * Plugs a cable into the physical network adapter behind an external switch: `receive` is given every frame that the switch sends out
+   * there and keeps none of their memory. An engine without guests sends none. EmulatorError EMULATOR_OPTION for a switch that is not there.
+   */
+  plugUplink(switchName: string, receive: (frame: Buffer) => void): Uplink;
   /** `keep` leaves guests running for the next process; `shut-down` does what Windows does when it shuts down. */
   stop(guests: 'keep' | 'shut-down'): Promise<void>;
 }

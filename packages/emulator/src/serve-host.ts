@@ -8,6 +8,7 @@ import type { Clock } from './clock.js';
 import { createCore } from './core.js';
 import type { HostCore } from './core.js';
 import type { Engine } from './engine/engine.js';
+import type { SwitchFabric } from './engine/virtual-switch.js';
 import { EmulatorError } from './errors.js';
 import { lockFolder } from './folder-lock.js';
 import type { JobPace } from './jobs.js';
@@ -17,6 +18,7 @@ import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
 import { FileServers } from './smb/file-servers.js';
+import { plugUplink } from './uplink.js';
 import { StateFiles } from './state-files.js';
 import { RELEASES } from './releases.js';
 import { REFUSALS } from './refusals.js';
@@ -34,7 +36,7 @@ export interface EngineSurroundings {
 }
 
 /** An engine, and the folder in which it opens pipes. */
-export type HostEngine = Engine & { readonly pipes: string };
+export type HostEngine = Engine & { readonly pipes: string; readonly fabric?: SwitchFabric };
 
 /** {@link EmulatedHostOptions}, and what tests put in place of the real parts. */
 export interface ServeOptions extends EmulatedHostOptions {
@@ -115,6 +117,7 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
     credentials: options.credentials,
     driveC: core.paths.root,
     pipes: engine.pipes,
+    plugUplink: (name, receive) => plugUplink(core.switches, engine.fabric, name, receive),
     stop: (what) => {
       stopped ??= (async () => {
         if (what === 'shut-down') {

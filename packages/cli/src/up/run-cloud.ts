@@ -4,18 +4,21 @@ import {
   createBackends,
   createCloud,
   createMetadataService,
+  createNetworkNode,
   createNovaService,
   metadataOptions,
   novaOptions,
   openrc,
   smbShare,
   type Cloud,
+  type MetadataService,
   type NovaService,
   type SmbShare,
 } from '@nova-hyperv/cloud';
 import type { ComputeService, NovaConf } from '@nova-hyperv/compute';
 import { startEmulatedHost, type EmulatedHost } from '@nova-hyperv/emulator';
 import type { Logger } from 'pino';
+import { PhysicalNetwork } from './physical-network.js';
 import { Teardown } from './teardown.js';
 import { startCompute, type RunningCompute } from './run-compute.js';
 import {
@@ -27,6 +30,9 @@ import {
   type StateFolder,
 } from './state-folder.js';
 import { mergeHosts, type HostSpec } from './hosts.js';
+
+/** The emulated hosts' own. */
+const EXTERNAL_SWITCH = 'external';
 
 export interface UpOptions {
   readonly state: StateFolder;
@@ -81,6 +87,7 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
     options.onProgress('starting OpenStack');
     const computes = new Map<string, ComputeService>();
     let nova: NovaService | undefined;
+    let metadata: MetadataService | undefined;
     const cloud = await createCloud({
       stateDir: options.state.cloud,
       listen: { address: options.address, port: options.port },
@@ -88,11 +95,12 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
       volumeBackends: await createBackends({ stateDir: options.state.cloud, log: options.log }),
       services: (kernel) => [
         (nova = createNovaService(kernel, { computes, config: novaOptions(options.conf) })),
-        createMetadataService(kernel, metadataOptions(options.conf)),
+        (metadata = createMetadataService(kernel, metadataOptions(options.conf))),
       ],
     });
     teardown.add('OpenStack', () => cloud.stop());
     await cloud.start();
+    startNetworkNode(options, cloud, metadata!, hosts, teardown);
 
     const rescheduler = nova!.rescheduler;
     await startComputes(hosts, teardown, (host) => {
@@ -112,6 +120,28 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
     await teardown.run();
     throw error;
   }
+}
+
+/** Guests are served from when their compute service may start any. */
+function startNetworkNode(
+  options: UpOptions,
+  cloud: Cloud,
+  metadata: MetadataService,
+  hosts: readonly EmulatedHost[],
+  teardown: Teardown,
+): void {
+  const node = createNetworkNode(cloud.kernel.db, {
+    request: (request) => metadata.request(request),
+    sign: (identifier) => metadata.sign(identifier),
+    log: options.log.child({ component: 'network-node' }),
+  });
+  const wire = new PhysicalNetwork();
+  teardown.add('network node', async () => {
+    wire.close();
+    node.close();
+  });
+  wire.plugNode(node);
+  for (const host of hosts) wire.plugHost(host, EXTERNAL_SWITCH);
 }
 
 /** All at once; when one does not start, the others are waited for, so that the teardown has them all. */

@@ -1,19 +1,26 @@
-import { DEFAULT_COMPUTE_CONFIG } from '@nova-hyperv/compute';
+import { DEFAULT_COMPUTE_CONFIG, rootListing } from '@nova-hyperv/compute';
+import type { FastifyInstance } from 'fastify';
 import { answerErrors } from '../kernel/errors.js';
 import { randomPassword, readOrCreateSecret } from '../kernel/secrets.js';
 import type { CloudKernel, CloudService } from '../kernel/service.js';
+import { createHttpApp } from '../kernel/http-app.js';
+import type { ProxiedAnswer, ProxiedRequest } from '../network/node/index.js';
 import { MetadataInstances, type MetadataConfig } from './instances.js';
+import { sign } from './signature.js';
 import { metadataFailure, registerMetadataRoutes } from './routes.js';
 
 export type { MetadataConfig } from './instances.js';
 export { metadataOptions } from './options.js';
-export { sign } from './signature.js';
 
 const SECRET = 'metadata-proxy-shared-secret';
 
 export interface MetadataService extends CloudService {
   /** [neutron] metadata_proxy_shared_secret: what proxies sign with. Known once the cloud was made. */
   sharedSecret(): string;
+  /** What a proxy signs an instance's UUID with. */
+  sign(identifier: string): string;
+  /** A request of a proxy beside it, which reaches this service alone. */
+  request(request: ProxiedRequest): Promise<ProxiedAnswer>;
 }
 
 /**
@@ -36,6 +43,13 @@ export function createMetadataService(
     defaultAvailabilityZone,
     ...config,
   });
+  const register = (app: FastifyInstance): void => {
+    answerErrors(app, metadataFailure, () => `${kernel.publicUrl()}/identity`);
+    registerMetadataRoutes(app, { instances, secret: sharedSecret });
+  };
+  const own = createHttpApp(kernel.log);
+  own.get('/', async (_request, reply) => reply.type('text/plain; charset=UTF-8').send(rootListing()));
+  own.register(async (scope) => register(scope));
   return {
     type: 'metadata',
     name: 'nova-api-metadata',
@@ -43,12 +57,23 @@ export function createMetadataService(
     endpoint: null,
     migrations: {},
     sharedSecret,
+    sign: (identifier) => sign(sharedSecret(), identifier),
     async register(app) {
-      answerErrors(app, metadataFailure, () => `${kernel.publicUrl()}/identity`);
-      registerMetadataRoutes(app, { instances, secret: sharedSecret });
+      register(app);
+    },
+    async request({ method, url, headers, payload }) {
+      const answer = await own.inject({ method, url, headers, payload });
+      const contentType = answer.headers['content-type'];
+      return {
+        status: answer.statusCode,
+        contentType: typeof contentType === 'string' ? contentType : 'text/plain',
+        body: answer.rawPayload,
+      };
     },
     async prepare() {
       secret = await readOrCreateSecret(kernel.stateDir, SECRET, randomPassword);
+      await own.ready();
     },
+    stop: () => own.close(),
   };
 }

@@ -5,7 +5,8 @@ import { saveIn } from '../compute/store/instance-store.js';
 import { toRow, type NewServer } from '../compute/store/records.js';
 import type { ComputeTables } from '../compute/store/tables.js';
 import { createTestCloud, type TestCloud } from '../testing/test-cloud.js';
-import { createMetadataService, sign, type MetadataService } from './index.js';
+import { createMetadataService, type MetadataService } from './index.js';
+import { sign } from './signature.js';
 
 const FLAVOR = {
   flavorId: '1',

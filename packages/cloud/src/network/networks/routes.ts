@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RequestContext } from '../../kernel/service.js';
 import { parseOne, parseOneOrMany } from '../bulk.js';
 import { type NetworkDeps, ownerOf, requirePrivilege, standardColumns, touched } from '../deps.js';
+import { dropDhcpPort } from '../node/dhcp-port.js';
 import { neutronError } from '../errors.js';
 import { listBody, project } from '../query.js';
 import type { NetworkRow } from '../tables.js';
@@ -151,6 +152,7 @@ export function registerNetworkRoutes(app: FastifyInstance, deps: NetworkDeps): 
     const { id } = request.params;
     await deps.db.transaction().execute(async (trx) => {
       requireOwner(context, await findNetwork(trx, context, id), 'delete_network');
+      await dropDhcpPort(trx, { networkId: id });
       const used = await trx
         .selectFrom('network_port')
         .select('id')

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RequestContext } from '../../kernel/service.js';
 import { parseOne, parseOneOrMany } from '../bulk.js';
 import { type NetworkDeps, requirePrivilege, touched } from '../deps.js';
+import { dropDhcpPort } from '../node/dhcp-port.js';
 import { neutronError } from '../errors.js';
 import { parseBlock } from '../ip/address.js';
 import { listBody, project } from '../query.js';
@@ -92,6 +93,7 @@ export function registerSubnetRoutes(app: FastifyInstance, deps: NetworkDeps): v
     await deps.db.transaction().execute(async (trx) => {
       const row = await findSubnet(trx, context, id);
       requirePrivilege(context, row.project_id !== context.projectId, 'delete_subnet');
+      await dropDhcpPort(trx, { subnetId: id });
       const used = await trx
         .selectFrom('network_fixed_ip')
         .select('port_id')
