@@ -39,6 +39,10 @@ export type TaskState =
   | 'rebooting_hard'
   | 'reboot_pending_hard'
   | 'reboot_started_hard'
+  | 'image_snapshot_pending'
+  | 'image_snapshot'
+  | 'image_pending_upload'
+  | 'image_uploading'
   | 'resize_prep'
   | 'resize_migrating'
   | 'resize_migrated'
@@ -282,6 +286,11 @@ export interface InstanceRequest {
   readonly requestId: string;
 }
 
+export interface SnapshotInstanceRequest extends InstanceRequest {
+  /** Made by the API, without data. */
+  readonly imageId: string;
+}
+
 /** A request about one move of the instance. */
 export interface MigrationInstanceRequest extends InstanceRequest {
   readonly migrationUuid: string;
@@ -323,6 +332,8 @@ export interface ComputeService {
   stopInstance(request: InstanceRequest): Promise<void>;
   /** cast */
   rebootInstance(request: InstanceRequest & { readonly rebootType: 'SOFT' | 'HARD' }): Promise<void>;
+  /** cast: gives a queued image what the instance's root disk holds. */
+  snapshotInstance(request: SnapshotInstanceRequest): Promise<void>;
   /** cast, to the destination: claims the new size. */
   prepResize(request: PrepResizeRequest): Promise<void>;
   /** cast, to the source: keeps what is, and powers off. */

@@ -24,6 +24,7 @@ import { chooseSwitch } from './plan/network.js';
 import { powerOff, powerOn, reboot } from './power.js';
 import { finishMigration, migrateDiskAndPowerOff } from './resize/migrate.js';
 import { confirmMigration, finishRevertMigration } from './resize/revert.js';
+import { cleanUpSnapshot, snapshot } from './snapshot.js';
 import { planFactsOf, spawn } from './spawn.js';
 import { POWER_STATE } from './types.js';
 import type {
@@ -34,6 +35,7 @@ import type {
   LifecycleEvent,
   MigrationRequest,
   PowerOffOptions,
+  SnapshotRequest,
   SpawnRequest,
   VirtDriver,
   WithVolumes,
@@ -262,6 +264,14 @@ class HyperVDriver implements VirtDriver {
     return asNovaErrors(() =>
       removeGhostVolumes(this.#context, known, (instance, work) => this.#exclusive(instance, work)),
     );
+  }
+
+  snapshot(request: SnapshotRequest): Promise<void> {
+    return this.#exclusive(request.instance, () => snapshot(this.#context, request));
+  }
+
+  cleanUpSnapshot(instance: InstanceRef): Promise<void> {
+    return this.#exclusive(instance, () => cleanUpSnapshot(this.#context, instance));
   }
 
   instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {

@@ -33,6 +33,7 @@ export type NovaExceptionName =
   | 'ImageNUMATopologyIncomplete'
   | 'ImageNUMATopologyMemoryOutOfRange'
   | 'InstanceExists'
+  | 'InstanceInvalidState'
   | 'InstanceNotFound'
   | 'InstanceUnacceptable'
   | 'InstancePowerOffFailure'

@@ -187,6 +187,19 @@ export interface MigrationRequest extends WithVolumes {
   readonly vifs: readonly Vif[];
 }
 
+/** An image that is made of an instance. */
+export interface SnapshotRequest {
+  readonly instance: InstanceRef;
+  /** Of the image to be; names a file. */
+  readonly imageId: string;
+  /** Called once, with a disk that stands alone; the file is gone when it settles. */
+  readonly upload: (disk: {
+    readonly localPath: string;
+    readonly diskFormat: 'vhd' | 'vhdx';
+  }) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
 /** How long a guest may take to shut down. */
 export interface PowerOffOptions {
   readonly timeoutSeconds: number;
@@ -300,6 +313,13 @@ export interface VirtDriver extends VolumeDriver {
     instance: InstanceRef,
     options: PowerOffOptions & WithVolumes & { readonly powerOn: boolean },
   ): Promise<void>;
+  /**
+   * Makes a disk of what the instance's root disk holds now, and has it uploaded; a running machine goes on. Nothing is left on the host, also
+   * after a failure. InstanceInvalidState for an instance that has no such disk, or cannot be frozen.
+   */
+  snapshot(request: SnapshotRequest): Promise<void>;
+  /** Removes what a snapshot that was cut off has left. Harmless when there is nothing. */
+  cleanUpSnapshot(instance: InstanceRef): Promise<void>;
   /** Older bytes first. */
   consoleOutput(instance: InstanceRef): Promise<Uint8Array>;
   /**

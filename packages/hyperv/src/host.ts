@@ -1,4 +1,5 @@
 import type { Found, WireCounters, WsmanClient } from '@nova-hyperv/wsman';
+import { Checkpoints } from './checkpoints.js';
 import { DiskImages } from './disks.js';
 import { FibreChannel } from './fibre-channel.js';
 import { readHostFacts, readMemory, readVolume } from './host-info.js';
@@ -56,6 +57,7 @@ export class HyperVHost {
   readonly fibreChannel: FibreChannel;
   readonly smb: SmbShares;
   readonly portMeters: PortMeters;
+  readonly checkpoints: Checkpoints;
   readonly #wire: HostWire;
   #facts: Promise<HostFacts> | undefined;
 
@@ -75,6 +77,7 @@ export class HyperVHost {
     this.iscsi = new IscsiInitiator(this.#wire);
     this.fibreChannel = new FibreChannel(this.#wire);
     this.smb = new SmbShares(this.#wire);
+    this.checkpoints = new Checkpoints(this.#wire);
     this.portMeters = new PortMeters(this.#wire, this.machines);
   }
 

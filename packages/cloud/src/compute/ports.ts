@@ -15,6 +15,10 @@ export interface ImageView extends ImageMeta {
 export interface ImageApi {
   /** Null when there is no such image or the token's owner may not see it. */
   get(imageId: string, token: string): Promise<ImageView | null>;
+  /** An image without data, the token owner's; its id. */
+  create(image: Readonly<Record<string, unknown>>, token: string): Promise<string>;
+  /** Harmless when there is none. */
+  delete(imageId: string, token: string): Promise<void>;
 }
 
 export interface NetworkView {

@@ -10,6 +10,7 @@ import type {
   MigrationInstanceRequest,
   PrepResizeRequest,
   ReserveBlockDeviceRequest,
+  SnapshotInstanceRequest,
   VolumeRequest,
 } from '../ports.js';
 import { sleep } from '../util/clock.js';
@@ -29,6 +30,7 @@ import { PowerSync } from './power-sync.js';
 import { HostRecovery, type DeferredRecovery } from './recovery.js';
 import { ResizeOperations } from './resize.js';
 import { ResourceTracker } from './resource-tracker.js';
+import { SnapshotOperations } from './snapshots.js';
 import { Terminator } from './terminate.js';
 import { VolumeOperations } from './volumes.js';
 
@@ -74,6 +76,7 @@ class HostComputeManager implements ComputeManager {
   readonly #power: PowerOperations;
   readonly #resize: ResizeOperations;
   readonly #volumes: VolumeOperations;
+  readonly #snapshots: SnapshotOperations;
   readonly #powerSync: PowerSync;
   readonly #cleanUp: CleanUp;
   readonly #reporter: NodeReporter;
@@ -94,6 +97,7 @@ class HostComputeManager implements ComputeManager {
     this.#power = new PowerOperations(this.#ctx);
     this.#resize = new ResizeOperations(this.#ctx, this.#tracker, this);
     this.#volumes = new VolumeOperations(this.#ctx);
+    this.#snapshots = new SnapshotOperations(this.#ctx);
     this.#powerSync = new PowerSync(this.#ctx, this.#power, inQueue);
     this.#cleanUp = new CleanUp(this.#ctx, inQueue, isBusy);
     this.#reporter = new NodeReporter(this.#ctx, this.#tracker, isBusy);
@@ -150,6 +154,7 @@ class HostComputeManager implements ComputeManager {
       power: this.#power,
       resize: this.#resize,
       volumes: this.#volumes,
+      snapshots: this.#snapshots,
     });
     const deferred = await recovery.recoverInstances();
     const removed = await this.#ctx.driver.removeLeftovers((uuid) => this.#cleanUp.keepOrRemove(uuid));
@@ -310,6 +315,10 @@ class HostComputeManager implements ComputeManager {
     this.#cast(request.instanceUuid, 'reboot_instance', () =>
       this.#power.reboot(request, request.rebootType),
     );
+  }
+
+  async snapshotInstance(request: SnapshotInstanceRequest): Promise<void> {
+    this.#cast(request.instanceUuid, 'snapshot_instance', () => this.#snapshots.snapshot(request));
   }
 
   async prepResize(request: PrepResizeRequest): Promise<void> {

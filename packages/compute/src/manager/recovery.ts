@@ -11,6 +11,7 @@ import { shutdownTimeoutSeconds } from './image-facts.js';
 import { refOf } from './instance-view.js';
 import { rebootTasks, type PowerOperations, type RebootType } from './power.js';
 import { interruptedError, RESIZE_TASKS, type ResizeOperations } from './resize.js';
+import { IMAGE_TASKS, type SnapshotOperations } from './snapshots.js';
 import type { Terminator } from './terminate.js';
 import type { VolumeOperations } from './volumes.js';
 import { takeBack } from './undo.js';
@@ -21,11 +22,13 @@ const PARALLEL = 4;
 /** What has to be done about an instance that a killed service left. */
 export type Recovery =
   | { readonly action: 'none' | 'delete' | 'fail-build' | 'stop' | 'start' | 'clear-task' | 'resume' }
+  | { readonly action: 'settle-snapshot' }
   | { readonly action: 'roll-back-resize' | 'revert-resize' | 'confirm-resize' }
   | { readonly action: 'reboot'; readonly type: RebootType };
 
 const SOFT_TASKS: ReadonlySet<TaskState> = new Set(rebootTasks('SOFT'));
 const HARD_TASKS: ReadonlySet<TaskState> = new Set(rebootTasks('HARD'));
+const SNAPSHOT_TASKS: ReadonlySet<TaskState> = new Set(IMAGE_TASKS);
 const STARTED_TASKS: ReadonlySet<TaskState> = new Set(['reboot_started', 'reboot_started_hard']);
 const BUILD_TASKS: ReadonlySet<TaskState> = new Set([
   'scheduling',
@@ -54,6 +57,7 @@ export function planRecovery(
   // Confirmed on the host, and nobody told the store.
   if (vmState === 'resized' && (migration === 'confirming' || migration === null))
     return { action: 'confirm-resize' };
+  if (SNAPSHOT_TASKS.has(taskState)) return { action: 'settle-snapshot' };
   if (taskState === 'powering-off') return { action: 'stop' };
   if (taskState === 'powering-on') return { action: 'start' };
   if (SOFT_TASKS.has(taskState) || HARD_TASKS.has(taskState)) {
@@ -95,6 +99,7 @@ export class HostRecovery {
   readonly #power: PowerOperations;
   readonly #resize: ResizeOperations;
   readonly #volumes: VolumeOperations;
+  readonly #snapshots: SnapshotOperations;
   readonly #places = new Semaphore(PARALLEL);
 
   constructor(
@@ -104,6 +109,7 @@ export class HostRecovery {
       readonly power: PowerOperations;
       readonly resize: ResizeOperations;
       readonly volumes: VolumeOperations;
+      readonly snapshots: SnapshotOperations;
     },
   ) {
     this.#ctx = ctx;
@@ -111,6 +117,7 @@ export class HostRecovery {
     this.#terminator = operations.terminator;
     this.#power = operations.power;
     this.#volumes = operations.volumes;
+    this.#snapshots = operations.snapshots;
   }
 
   /**
@@ -185,6 +192,9 @@ export class HostRecovery {
         );
         return null;
       }
+      case 'settle-snapshot':
+        // Merging what was written meanwhile may take long.
+        return () => this.#snapshots.settle(record, { requestId: newRequestId() });
       case 'roll-back-resize':
       case 'revert-resize':
       case 'confirm-resize':

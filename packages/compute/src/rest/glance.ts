@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import type { ImageMeta, ImageSource } from '@nova-hyperv/driver';
 import { z } from 'zod';
 import { downloadToFile } from './glance-download.js';
@@ -31,6 +32,18 @@ export interface GlanceClient {
     targetPath: string,
     options?: CallOptions & { readonly onProgress?: (doneBytes: number, totalBytes: number) => void },
   ): Promise<void>;
+  /** An image without data yet. Properties stand beside Glance's own attributes. @throws RestError */
+  create(image: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<GlanceImage>;
+  /** Gives an image its format and its data. @throws RestError, or the signal's reason */
+  upload(
+    imageId: string,
+    file: { readonly path: string; readonly diskFormat: string },
+    options?: CallOptions,
+  ): Promise<void>;
+  /** Harmless when there is none. */
+  delete(imageId: string, options?: CallOptions): Promise<void>;
+  /** Ids of images of this instance that never got their data. */
+  unfinishedSnapshots(instanceUuid: string, options?: CallOptions): Promise<readonly string[]>;
   /** The same as the driver wants it, for one request. */
   imageSource(options?: { readonly requestId?: string }): ImageSource;
   close(): Promise<void>;
@@ -120,6 +133,41 @@ export function createGlanceClient(options: Omit<RestClientOptions, 'service'>):
         ...rest_,
         ...(onProgress === undefined ? {} : { onProgress }),
       });
+    },
+    create: async (image, call = {}) =>
+      toGlanceImage(
+        await rest.json({ ...call, method: 'POST', path: '/v2/images', body: image }, imageSchema),
+      ),
+    async upload(imageId, { path, diskFormat }, call = {}) {
+      const image = `/v2/images/${segment(imageId)}`;
+      await rest.done({
+        ...call,
+        method: 'PATCH',
+        path: image,
+        headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
+        body: [
+          { op: 'replace', path: '/disk_format', value: diskFormat },
+          { op: 'replace', path: '/container_format', value: 'bare' },
+        ],
+      });
+      const content = (): ReturnType<typeof createReadStream> => createReadStream(path);
+      const sent = await rest.stream({ ...call, method: 'PUT', path: `${image}/file`, content });
+      await sent.body.dump();
+    },
+    async delete(imageId, call = {}) {
+      try {
+        await rest.done({ ...call, method: 'DELETE', path: `/v2/images/${segment(imageId)}` });
+      } catch (error) {
+        if (!isStatus(error, 404)) throw error;
+      }
+    },
+    async unfinishedSnapshots(instanceUuid, call = {}) {
+      const query = { instance_uuid: instanceUuid, image_type: 'snapshot', status: 'queued' };
+      const { images } = await rest.json(
+        { ...call, method: 'GET', path: '/v2/images', query },
+        z.object({ images: z.array(imageSchema) }),
+      );
+      return images.map(({ id }) => id);
     },
     imageSource: ({ requestId } = {}) => ({
       download: (imageId, targetPath, call) =>

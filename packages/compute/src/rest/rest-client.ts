@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Pool, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { sleep, systemClock, type Clock } from '../util/clock.js';
@@ -41,6 +42,8 @@ export interface RestRequest extends CallOptions {
   readonly path: string;
   readonly query?: Query;
   readonly body?: unknown;
+  /** Instead of a body in JSON: bytes, opened anew for each try; `application/octet-stream`. */
+  readonly content?: () => Readable;
   readonly headers?: Readonly<Record<string, string>>;
   /** Instead of the client's own. */
   readonly tokens?: TokenSource;
@@ -203,15 +206,16 @@ export class RestClient {
       accept: 'application/json',
       'user-agent': 'nova-hyperv',
       'x-auth-token': token,
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(request.content === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       ...request.headers,
     };
     if (request.requestId !== undefined) headers['x-openstack-request-id'] = request.requestId;
-    if (request.body !== undefined) headers['content-type'] = 'application/json';
     return this.#pool.request({
       method: request.method,
       path: `${this.#prefix}${request.path}${queryText(request.query)}`,
       headers,
-      body: request.body === undefined ? null : JSON.stringify(request.body),
+      body: request.content?.() ?? (request.body === undefined ? null : JSON.stringify(request.body)),
       signal: signal ?? null,
     });
   }

@@ -10,6 +10,7 @@ import {
   type MigrationRequest,
   type PowerOffOptions,
   type PowerState,
+  type SnapshotRequest,
   type SpawnRequest,
   type VirtDriver,
   type VolumeDevice,
@@ -21,6 +22,8 @@ export type DriverMethod =
   | 'destroy'
   | 'powerOn'
   | 'powerOff'
+  | 'snapshot'
+  | 'cleanUpSnapshot'
   | 'reboot'
   | 'getInfo'
   | 'hostResources'
@@ -298,6 +301,15 @@ class ScriptedDriver implements FakeDriver {
       this.kept.delete(instance.uuid);
       this.#machine(instance).powerState = powerOn ? POWER_STATE.RUNNING : POWER_STATE.SHUTDOWN;
     });
+  }
+
+  async snapshot({ instance, imageId, upload }: SnapshotRequest): Promise<void> {
+    await this.#call('snapshot', instance, () => this.#machine(instance), { args: { imageId } });
+    await upload({ localPath: '/nowhere/root.vhdx', diskFormat: 'vhdx' });
+  }
+
+  async cleanUpSnapshot(instance: InstanceRef): Promise<void> {
+    await this.#call('cleanUpSnapshot', instance, () => undefined);
   }
 
   async instanceDiagnostics(instance: InstanceRef): Promise<InstanceDiagnostics> {

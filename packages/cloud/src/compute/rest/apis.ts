@@ -148,6 +148,16 @@ export class RestApis {
           return { ...meta, status };
         }),
       ),
+    create: (image, token) =>
+      this.#as(token, async ({ images }) => {
+        try {
+          return (await images.create(image)).meta.id;
+        } catch (error) {
+          if (!(error instanceof RestError) || error.status === null || error.status >= 500) throw error;
+          throw new ApiError(error.status, error.serviceMessage, { cause: error });
+        }
+      }),
+    delete: (imageId, token) => this.#as(token, ({ images }) => images.delete(imageId)),
   };
 
   readonly networks: NetworkApi = {

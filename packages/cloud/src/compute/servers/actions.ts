@@ -6,6 +6,7 @@ import type { Nova } from '../deps.js';
 import type { Conductor } from '../scheduler/conductor.js';
 import { recordAction } from '../store/actions.js';
 import type { ServerRecord } from '../store/records.js';
+import { createImage } from './create-image.js';
 import { deleteServer } from './delete.js';
 import { findServer } from './find.js';
 import { consoleOutput, reboot, start, stop } from './power.js';
@@ -95,6 +96,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     handler: ({ nova, call, server, body }) => confirmResize(nova, call, server, body),
   },
   revertResize: { handler: ({ nova, call, server, body }) => revertResize(nova, call, server, body) },
+  createImage: { handler: ({ nova, call, server, body }) => createImage(nova, call, server, body) },
   'os-resetState': { handler: resetState },
   lock: { handler: setLock },
   unlock: { handler: unlock },
@@ -122,7 +124,6 @@ const UNSERVED: Readonly<Record<string, string>> = {
   migrate: '',
   'os-migrateLive': '',
   evacuate: '',
-  createImage: '',
   createBackup: '',
   restore: '',
   changePassword: '',

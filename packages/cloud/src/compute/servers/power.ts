@@ -53,7 +53,13 @@ async function begin(nova: Nova, call: Call, server: ServerRecord, operation: Op
   }
 }
 
-async function run(nova: Nova, call: Call, server: ServerRecord, operation: Operation): Promise<void> {
+/** One operation of a server's host: refused, or taken in hand with its task state set. @throws ApiError */
+export async function runOperation(
+  nova: Nova,
+  call: Call,
+  server: ServerRecord,
+  operation: Operation,
+): Promise<void> {
   checkLock(server, call.context);
   const compute = computeOf(nova, server);
   checkState(server, operation.rule);
@@ -73,7 +79,7 @@ async function run(nova: Nova, call: Call, server: ServerRecord, operation: Oper
 }
 
 export const start = (nova: Nova, call: Call, server: ServerRecord): Promise<void> =>
-  run(nova, call, server, {
+  runOperation(nova, call, server, {
     rule: STATE_RULES.start,
     action: 'start',
     taskState: 'powering-on',
@@ -81,7 +87,7 @@ export const start = (nova: Nova, call: Call, server: ServerRecord): Promise<voi
   });
 
 export const stop = (nova: Nova, call: Call, server: ServerRecord): Promise<void> =>
-  run(nova, call, server, {
+  runOperation(nova, call, server, {
     rule: STATE_RULES.stop,
     action: 'stop',
     taskState: 'powering-off',
@@ -97,7 +103,7 @@ const REBOOT = z.strictObject({
 
 export function reboot(nova: Nova, call: Call, server: ServerRecord, body: unknown): Promise<void> {
   const { type } = parse(REBOOT, body);
-  return run(nova, call, server, {
+  return runOperation(nova, call, server, {
     rule: type === 'SOFT' ? STATE_RULES.softReboot : STATE_RULES.hardReboot,
     action: 'reboot',
     taskState: type === 'SOFT' ? 'rebooting' : 'rebooting_hard',

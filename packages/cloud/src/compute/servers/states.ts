@@ -70,6 +70,12 @@ export const STATE_RULES = {
   resize: { action: 'resize', vmStates: ['active', 'stopped'], taskStates: [null], launched: true },
   confirmResize: { action: 'confirmResize', vmStates: ['resized'], taskStates: [null], launched: true },
   revertResize: { action: 'revertResize', vmStates: ['resized'], taskStates: [null], launched: true },
+  createImage: {
+    action: 'createImage',
+    vmStates: ['active', 'stopped', 'paused', 'suspended'],
+    taskStates: [null],
+    launched: true,
+  },
   metadata: {
     action: 'update metadata',
     vmStates: ['active', 'paused', 'suspended', 'stopped'],

@@ -12,6 +12,7 @@ import type {
   PrepResizeRequest,
   Rescheduler,
   ReserveBlockDeviceRequest,
+  SnapshotInstanceRequest,
   VolumeRequest,
 } from '@nova-hyperv/compute';
 import type { InstanceDiagnostics } from '@nova-hyperv/driver';
@@ -50,6 +51,13 @@ export function image(changes: Partial<ImageView> = {}): ImageView {
 export class FakeImages implements ImageApi {
   readonly images = new Map<string, ImageView>([[IMAGE_ID, image()]]);
   get = async (imageId: string): Promise<ImageView | null> => this.images.get(imageId) ?? null;
+  readonly created: Readonly<Record<string, unknown>>[] = [];
+  create = async (wanted: Readonly<Record<string, unknown>>): Promise<string> => {
+    this.created.push(wanted);
+    return randomUUID();
+  };
+  readonly deleted: string[] = [];
+  delete = async (imageId: string): Promise<void> => void this.deleted.push(imageId);
 }
 
 export class FakeNetworks implements NetworkApi {
@@ -344,6 +352,10 @@ export class FakeCompute implements ComputeService {
       newFlavor: null,
       ...(oldFlavor === null ? {} : { flavor: oldFlavor }),
     });
+  }
+  async snapshotInstance({ instanceUuid, imageId }: SnapshotInstanceRequest): Promise<void> {
+    this.calls.push(`snapshot ${imageId}`);
+    await this.#store.save(instanceUuid, { taskState: null });
   }
   getConsoleOutput = async ({ tailLength }: { readonly tailLength: number | null }): Promise<string> =>
     tailLength === null ? this.consoleText : `last ${tailLength}`;

@@ -1,3 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   DriverError,
   POWER_STATE,
@@ -100,6 +103,14 @@ export function createSmallDriver(nodeName: string, hypervisorVersion = 10_000):
     extendVolume: async () => undefined,
     volumeMetadata: async () => [],
     removeGhostVolumes: async () => [],
+    async snapshot({ instance, upload }) {
+      const { name } = find(instance);
+      const localPath = join(tmpdir(), `${name}-${instance.uuid}.vhdx`);
+      await writeFile(localPath, `disk of ${name}`);
+      await upload({ localPath, diskFormat: 'vhdx' });
+      await rm(localPath);
+    },
+    cleanUpSnapshot: async () => undefined,
     consoleOutput: async (instance) => Buffer.from(consoles.get(instance.uuid) ?? ''),
     removeLeftovers: async () => [],
     manageImageCache: async () => undefined,
