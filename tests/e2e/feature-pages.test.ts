@@ -159,6 +159,14 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     await machineOf('asks');
     expect(output).toMatch(/private.*10\.10\.0\.\d+/);
   },
+  'snapshots.md': async () => {
+    const { images } = await rest.call<{ images: Record<string, unknown>[] }>(
+      'GET',
+      '/image/v2/images?name=imaged-today',
+    );
+    expect(images).toMatchObject([{ status: 'active', image_type: 'snapshot' }]);
+    expect((await machineOf('imaged-copy')).generation).toBe(2);
+  },
   'resize.md': async (output) => {
     await rest.waitServers(({ name, status }) => name !== 'vm' || status !== 'REVERT_RESIZE', 60_000);
     const { processors, memory } = await machineOf('vm');

@@ -167,4 +167,22 @@ describe('a resize', () => {
     await expect.poll(status, { timeout: 30_000, interval: 500 }).toBe('ACTIVE');
     await booted(1);
   });
+
+  it('is followed by an image of the running guest, from which another server boots', async () => {
+    await ask('wblk 0:0:0:0 60000 in-the-image');
+    await openstack.ok(...words('server image create --name kept --wait vm'));
+    // It goes on, and can write.
+    await booted(1);
+    await ask('wblk 0:0:0:0 60000 after-the-image');
+    expect(await ask('rblk 0:0:0:0 60000')).toContain('HVG data after-the-image');
+    expect((await cloud.instanceFiles('hv1')).filter((file) => /avhdx|export/.test(file))).toEqual([]);
+    const image = await openstack.json<Record<string, unknown>>('image', 'show', 'kept');
+    expect(image).toMatchObject({ status: 'active', disk_format: 'vhdx', visibility: 'private' });
+    await openstack.ok('server', 'delete', '--wait', 'vm');
+    await openstack.ok(
+      ...words('server create --image kept --flavor only-the-disk --network private --wait vm'),
+    );
+    await booted(1);
+    expect(await ask('rblk 0:0:0:0 60000')).toContain('HVG data in-the-image');
+  });
 });

@@ -2,6 +2,7 @@ import { METRIC, STATE } from '@nova-hyperv/hyperv';
 import type { WsmanClient } from '@nova-hyperv/wsman';
 import { afterEach, describe, expect, it } from 'vitest';
 import { capturedLog } from '../../packages/driver/src/test-support/captured-log.js';
+import { wrapped } from '../support/wrapped-client.js';
 import { diskImage, spawnRequest, startTestHost, testInstance } from '../support/driver-host.js';
 import type { FileImages, TestHost, TestHostOptions } from '../support/driver-host.js';
 
@@ -159,23 +160,3 @@ describe('metrics of an instance', () => {
     );
   });
 });
-
-/** A client whose methods can be replaced one by one. */
-function wrapped(client: WsmanClient): WsmanClient {
-  return {
-    get counters() {
-      return client.counters;
-    },
-    identify: (options) => client.identify(options),
-    get: (reference, options) => client.get(reference, options),
-    put: (reference, instance, options) => client.put(reference, instance, options),
-    create: (instance, options) => client.create(instance, options),
-    delete: (reference, options) => client.delete(reference, options),
-    query: (namespace, wql, options) => client.query(namespace, wql, options),
-    enumerate: (namespace, className, options) => client.enumerate(namespace, className, options),
-    associators: (source, filter, options) => client.associators(source, filter, options),
-    references: (source, filter, options) => client.references(source, filter, options),
-    invoke: (reference, method, parameters, options) => client.invoke(reference, method, parameters, options),
-    close: () => client.close(),
-  };
-}

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   DriverError,
   POWER_STATE,
@@ -305,7 +308,14 @@ class ScriptedDriver implements FakeDriver {
 
   async snapshot({ instance, imageId, upload }: SnapshotRequest): Promise<void> {
     await this.#call('snapshot', instance, () => this.#machine(instance), { args: { imageId } });
-    await upload({ localPath: '/nowhere/root.vhdx', diskFormat: 'vhdx' });
+    const folder = await mkdtemp(join(tmpdir(), 'fake-driver-'));
+    const localPath = join(folder, 'root.vhdx');
+    try {
+      await writeFile(localPath, `disk of ${instance.name}`);
+      await upload({ localPath, diskFormat: 'vhdx' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
 
   async cleanUpSnapshot(instance: InstanceRef): Promise<void> {

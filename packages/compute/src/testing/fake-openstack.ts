@@ -171,7 +171,9 @@ export class FakeOpenStack {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const url = new URL(request.url ?? '/', 'http://fake');
-    const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
+    const sent = Buffer.concat(chunks);
+    const isBytes = request.headers['content-type'] === 'application/octet-stream';
+    const body: unknown = sent.length === 0 ? undefined : isBytes ? sent : JSON.parse(sent.toString());
     const seen = {
       method: request.method ?? '',
       path: url.pathname,
@@ -205,6 +207,18 @@ export class FakeOpenStack {
   readonly #routes: readonly FakeRoute[] = [
     ['GET', /^\/image\/v2\/images\/([^/]+)$/, (_, [, id = '']) => this.#showImage(id)],
     ['GET', /^\/image\/v2\/images\/([^/]+)\/file$/, (_, [, id = '']) => this.#imageFile(id)],
+    [
+      'GET',
+      /^\/image\/v2\/images$/,
+      ({ query }) => ({ status: 200, body: { images: this.#listImages(query) } }),
+    ],
+    ['PATCH', /^\/image\/v2\/images\/([^/]+)$/, ({ body }, [, id = '']) => this.#patchImage(id, body)],
+    ['PUT', /^\/image\/v2\/images\/([^/]+)\/file$/, ({ body }, [, id = '']) => this.#uploadImage(id, body)],
+    [
+      'DELETE',
+      /^\/image\/v2\/images\/([^/]+)$/,
+      (_, [, id = '']) => ({ status: this.images.delete(id) ? 204 : 404 }),
+    ],
     [
       'GET',
       /^\/network\/v2.0\/networks$/,
@@ -294,6 +308,30 @@ export class FakeOpenStack {
       };
     }
     return { status: 200, body: image.attributes };
+  }
+
+  #listImages(query: URLSearchParams): readonly Json[] {
+    return [...this.images.values()]
+      .map(({ attributes }) => attributes)
+      .filter((attributes) => [...query].every(([name, value]) => attributes[name] === value));
+  }
+
+  #patchImage(id: string, changes: unknown): Answer {
+    const image = this.images.get(id);
+    if (image === undefined) return { status: 404 };
+    const changed = (Array.isArray(changes) ? changes : []).map((change) => {
+      const { path, value } = asJson(change);
+      return [text(path).slice(1), value] as const;
+    });
+    this.images.set(id, { ...image, attributes: { ...image.attributes, ...Object.fromEntries(changed) } });
+    return this.#showImage(id);
+  }
+
+  #uploadImage(id: string, data: unknown): Answer {
+    const image = this.images.get(id);
+    if (image === undefined || !Buffer.isBuffer(data)) return { status: 404 };
+    this.images.set(id, { data, attributes: { ...image.attributes, status: 'active' } });
+    return { status: 204 };
   }
 
   #imageFile(id: string): Answer {

@@ -30,10 +30,11 @@ export function planSnapshot(
       'The instance has no root disk of its own to make an image of: it boots from a volume or from an ISO image. Make an image of the volume instead.',
     );
   }
-  if (!isOff && pciDevices.length > 0) {
+  const hasDisksOfHost = drives.some(({ physical }) => physical !== undefined);
+  if (!isOff && (pciDevices.length > 0 || hasDisksOfHost)) {
     throw new DriverError(
       'InstanceInvalidState',
-      'The instance runs with devices of its host, which keeps Hyper-V from freezing its disk. Stop it, and make the image then.',
+      'The instance runs with devices or disks of its host for itself, of which Hyper-V takes no checkpoint. Stop it, and make the image then.',
     );
   }
   return { path, format, needsCheckpoint: !isOff };

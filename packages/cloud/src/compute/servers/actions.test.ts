@@ -190,3 +190,54 @@ describe('names, metadata and tags', () => {
     expect((await bench.ask('GET', `${tags}/red`, { as, version })).status).toBe(404);
   });
 });
+
+describe('an image of a server', () => {
+  const ask = (version: string, body: object = { name: 'kept' }) =>
+    bench.act(id, { createImage: body }, { as: ALICE, version });
+
+  it('is made private, with what the server’s image said and where it comes from', async () => {
+    await bench.instances.save(id, {
+      systemMetadata: {
+        image_hw_machine_type: 'hyperv-gen2',
+        image_min_disk: '1',
+        image_base_image_ref: 'base',
+      },
+    });
+    const answer = await ask('2.45', { name: 'kept', metadata: { release: '7' } });
+    expect(answer.status).toBe(202);
+    const { image_id: imageId } = answer.json<{ image_id: string }>();
+    expect(compute.calls).toEqual([`snapshot ${imageId}`]);
+    expect(bench.images.created).toEqual([
+      expect.objectContaining({
+        name: 'kept',
+        visibility: 'private',
+        image_type: 'snapshot',
+        instance_uuid: id,
+        base_image_ref: 'base',
+        hw_machine_type: 'hyperv-gen2',
+        release: '7',
+      }),
+    ]);
+    expect(await status()).toBe('ACTIVE');
+  });
+
+  it('is named by a header alone before 2.45', async () => {
+    const answer = await ask('2.44');
+    expect([answer.status, answer.text]).toEqual([202, '']);
+    expect(answer.headers['location']).toMatch(/\/image\/v2\/images\/[\da-f-]{36}$/);
+  });
+
+  it('is refused while something is under way, without a name, and of a server that boots from a volume', async () => {
+    expect((await ask('2.45', {})).status).toBe(400);
+    await bench.instances.save(id, { taskState: 'rebooting' });
+    expect(conflict((await ask('2.45')).text).message).toMatch(/^Cannot 'createImage' instance/);
+    expect(bench.images.created).toEqual([]);
+  });
+
+  it('is deleted again when the host does not take the request', async () => {
+    compute.refuses = true;
+    expect((await ask('2.45')).status).toBeGreaterThanOrEqual(500);
+    expect(bench.images.deleted).toHaveLength(1);
+    expect((await bench.show<{ 'OS-EXT-STS:task_state': unknown }>(id))['OS-EXT-STS:task_state']).toBeNull();
+  });
+});

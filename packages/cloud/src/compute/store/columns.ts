@@ -147,6 +147,10 @@ const TASK_STATES: readonly TaskState[] = [
   'resize_migrated',
   'resize_finish',
   'resize_reverting',
+  'image_snapshot_pending',
+  'image_snapshot',
+  'image_pending_upload',
+  'image_uploading',
 ];
 
 const MIGRATION_STATUSES: readonly MigrationStatus[] = [

@@ -228,6 +228,8 @@ export class FakeCompute implements ComputeService {
   readonly builds: BuildRequest[] = [];
   readonly calls: string[] = [];
   outcome: BuildOutcome = 'active';
+  /** Snapshots. */
+  refuses = false;
   consoleText = 'EFI: yes\r\nready\u001b[0m\n';
   readonly #store: InstanceStore;
   readonly #rescheduler: () => Rescheduler;
@@ -354,6 +356,7 @@ export class FakeCompute implements ComputeService {
     });
   }
   async snapshotInstance({ instanceUuid, imageId }: SnapshotInstanceRequest): Promise<void> {
+    if (this.refuses) throw new Error('no');
     this.calls.push(`snapshot ${imageId}`);
     await this.#store.save(instanceUuid, { taskState: null });
   }
