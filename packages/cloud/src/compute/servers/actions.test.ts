@@ -191,10 +191,10 @@ describe('names, metadata and tags', () => {
   });
 });
 
-describe('an image of a server', () => {
-  const ask = (version: string, body: object = { name: 'kept' }) =>
-    bench.act(id, { createImage: body }, { as: ALICE, version });
+const imageOf = (version: string, body: object = { name: 'kept' }) =>
+  bench.act(id, { createImage: body }, { as: ALICE, version });
 
+describe('an image of a server', () => {
   it('is made private, with what the server’s image said and where it comes from', async () => {
     await bench.instances.save(id, {
       systemMetadata: {
@@ -203,7 +203,7 @@ describe('an image of a server', () => {
         image_base_image_ref: 'base',
       },
     });
-    const answer = await ask('2.45', { name: 'kept', metadata: { release: '7' } });
+    const answer = await imageOf('2.45', { name: 'kept', metadata: { release: '7' } });
     expect(answer.status).toBe(202);
     const { image_id: imageId } = answer.json<{ image_id: string }>();
     expect(compute.calls).toEqual([`snapshot ${imageId}`]);
@@ -222,21 +222,21 @@ describe('an image of a server', () => {
   });
 
   it('is named by a header alone before 2.45', async () => {
-    const answer = await ask('2.44');
+    const answer = await imageOf('2.44');
     expect([answer.status, answer.text]).toEqual([202, '']);
     expect(answer.headers['location']).toMatch(/\/image\/v2\/images\/[\da-f-]{36}$/);
   });
 
   it('is refused while something is under way, without a name, and of a server that boots from a volume', async () => {
-    expect((await ask('2.45', {})).status).toBe(400);
+    expect((await imageOf('2.45', {})).status).toBe(400);
     await bench.instances.save(id, { taskState: 'rebooting' });
-    expect(conflict((await ask('2.45')).text).message).toMatch(/^Cannot 'createImage' instance/);
+    expect(conflict((await imageOf('2.45')).text).message).toMatch(/^Cannot 'createImage' instance/);
     expect(bench.images.created).toEqual([]);
   });
 
   it('is deleted again when the host does not take the request', async () => {
     compute.refuses = true;
-    expect((await ask('2.45')).status).toBeGreaterThanOrEqual(500);
+    expect((await imageOf('2.45')).status).toBeGreaterThanOrEqual(500);
     expect(bench.images.deleted).toHaveLength(1);
     expect((await bench.show<{ 'OS-EXT-STS:task_state': unknown }>(id))['OS-EXT-STS:task_state']).toBeNull();
   });
