@@ -23,6 +23,7 @@ import { JobManager } from './jobs.js';
 import type { JobPace } from './jobs.js';
 import { loadMachines } from './machines/machine-file.js';
 import type { Machine } from './machines/model.js';
+import { usersOfDisk } from './machines/physical-drives.js';
 import { MachineRegistry } from './machines/registry.js';
 import type { RuleHost } from './machines/rules.js';
 import { MethodTable, keyOf } from './methods.js';
@@ -45,6 +46,8 @@ import { jobMethods, shutdownMethods, systemMethods } from './services/power.js'
 import { systemSources } from './services/system-view.js';
 import type { FileServers } from './smb/file-servers.js';
 import { smbMethods, smbSources } from './smb/smb-classes.js';
+import type { HostStorage } from './storage/host-storage.js';
+import { addStorageMethods, publishStorage } from './storage/storage-services.js';
 import { StateFiles } from './state-files.js';
 import { Associations } from './store/associations.js';
 import { ObjectStore } from './store/store.js';
@@ -61,6 +64,8 @@ export interface CoreOptions extends Pick<
   | 'guarded'
   | 'pciDevices'
   | 'remoteFx'
+  | 'fibreChannel'
+  | 'multipath'
 > {
   readonly processors: number;
   readonly memoryMb: number;
@@ -68,6 +73,7 @@ export interface CoreOptions extends Pick<
   readonly schema: Schema;
   readonly paths: DrivePaths;
   readonly servers: FileServers;
+  readonly storage: HostStorage;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly pace: JobPace;
@@ -115,13 +121,19 @@ export async function createCore(options: CoreOptions): Promise<HostCore> {
   };
   const associations = new Associations(store);
   const shielding = new ShieldingTools(context);
-  publish(context, associations, hostState, shielding);
+  publish(context, associations, hostState, shielding, options.multipath ?? true);
   for (const source of smbSources(servers)) store.addSource(source);
+  const { storage, fibreChannel } = options;
+  const disks = { host, storage, machines };
+  publishStorage(disks, fibreChannel, { store, associations });
+  await storage.start();
   await machines.restore(loadMachines(files, schema));
+  const methods = methodTable(context, shielding, servers);
+  addStorageMethods(methods, disks, fibreChannel);
   const provider = new HostProvider({
     store,
     associations,
-    methods: methodTable(context, shielding, servers),
+    methods,
     version: host.release.version,
     refuse: host.refuse,
   });
@@ -155,6 +167,8 @@ function ruleHost(
       const found = state.switches.find((candidate) => sameText(candidate.id, id));
       return found === undefined ? undefined : switchInstance(found, host);
     },
+    findDisk: (number) => options.storage.disks().find((disk) => disk.number === number),
+    diskUsers: (number) => usersOfDisk(machines(), number),
     pci,
     holderOf: (device) => holderOf(device, machines(), host)?.machine,
     remoteFx: options.remoteFx ?? 'absent',
@@ -167,6 +181,7 @@ function publish(
   associations: Associations,
   state: HostState,
   shielding: ShieldingTools,
+  hasMultipath: boolean,
 ): void {
   const { host, store, machines, jobs } = context;
   for (const object of [...serviceObjects(host, state), ...graphicsObjects(host)]) store.put(object);
@@ -188,7 +203,11 @@ function publish(
     ...metricAssociations(context),
   ];
   for (const source of associationSources) associations.add(source);
-  const usage = { memoryInUse: () => machines.memoryInUse(), bootTime: host.clock.now() };
+  const usage = {
+    memoryInUse: () => machines.memoryInUse(),
+    bootTime: host.clock.now(),
+    hasMultipath,
+  };
   const sources = [
     ...systemSources(machines, host),
     ...jobs.sources(),

@@ -21,6 +21,21 @@ export interface ShareOption {
   readonly password?: string;
 }
 
+/** A Fibre Channel adapter, and what its fabric leads to. World-wide names are 16 hexadecimal digits. */
+export interface FibreChannelOption {
+  readonly nodeName: string;
+  /** One name for each port. */
+  readonly portNames: readonly string[];
+  readonly units?: readonly {
+    readonly targetPortName: string;
+    /** Default: the name of the port. */
+    readonly targetNodeName?: string;
+    readonly lun: number;
+    /** Raw file of this machine with the unit's content; there as soon as the file is and the host has looked. */
+    readonly file: string;
+  }[];
+}
+
 /** `removed`: a graphics processor and the server role are there, and an update has taken the component away. */
 export type RemoteFx = 'absent' | 'present' | 'removed';
 
@@ -56,6 +71,9 @@ export interface EmulatedHostOptions {
   readonly remoteFx?: RemoteFx;
   /** Shares of file servers around the host; default none. */
   readonly shares?: readonly ShareOption[];
+  readonly fibreChannel?: FibreChannelOption;
+  /** Whether the Multipath I/O feature is installed; default true. */
+  readonly multipath?: boolean;
   /** Call shapes to refuse, so that clients' fall-backs can be tested; names of `REFUSALS`. */
   readonly refuse?: readonly string[];
   /** 'job' (default): deep validation is told by a failed job; 'direct': by the return value. */

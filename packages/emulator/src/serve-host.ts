@@ -17,6 +17,8 @@ import { evenTopology } from './numa/topology.js';
 import { parentResolver } from './machines/parent-resolver.js';
 import type { EmulatedHost, EmulatedHostOptions } from './options.js';
 import { DrivePaths } from './paths.js';
+import { checkFibreChannel } from './storage/fibre-channel.js';
+import { HostStorage } from './storage/host-storage.js';
 import { FileServers } from './smb/file-servers.js';
 import { plugUplink } from './uplink.js';
 import { StateFiles } from './state-files.js';
@@ -75,6 +77,13 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
   const clock = options.clock ?? systemClock;
   const servers = new FileServers(options.shares ?? [], new StateFiles(options.stateDir));
   const paths = new DrivePaths(path.join(options.stateDir, 'C'), servers);
+  const storage = new HostStorage({
+    hostName: options.name,
+    files: new StateFiles(options.stateDir),
+    multipath: options.multipath ?? true,
+    fibreChannel: options.fibreChannel,
+    log: options.log,
+  });
   const engine = await options.createEngine({
     stateDir: path.join(options.stateDir, 'engine'),
     resolvePath: parentResolver(paths),
@@ -88,6 +97,7 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
   const core = await createCore({
     ...options,
     servers,
+    storage,
     paths,
     processors,
     memoryMb,
@@ -124,6 +134,7 @@ async function serve(options: ServeOptions, owned: (() => Promise<void>)[]): Pro
           await core.context.jobs.close();
           await shutDownGuests(core.context, options.shutdownMs);
           servers.shutDown();
+          storage.shutDown();
           guests = 'turn-off';
         }
         await release(owned);
@@ -170,6 +181,7 @@ function checkOptions(options: EmulatedHostOptions): void {
     throw wrongOption(`A host has at most ${MOST_PCI_DEVICES} PCI devices.`);
   if (remoteFx !== 'absent' && !RELEASES[windows].hasRemoteFx)
     throw wrongOption(`Windows Server ${windows} never had RemoteFX: 2012R2, 2016 and 2019 had.`);
+  checkFibreChannel(options.fibreChannel);
   for (const shape of options.refuse ?? []) {
     if (!(shape in REFUSALS))
       throw wrongOption(

@@ -10,6 +10,7 @@ export interface HostUsage {
   /** MB that running machines hold. */
   memoryInUse(): number;
   readonly bootTime: Date;
+  readonly hasMultipath: boolean;
 }
 
 /** Facts of the operating system and the machine in root/cimv2. */
@@ -30,7 +31,7 @@ export function win32Sources(host: RuleHost, usage: HostUsage): readonly Instanc
     source('Win32_LogicalDisk', () => [logicalDisk(host, system)]),
     source('Win32_ServerFeature', () => [
       { ID: 20, Name: 'Hyper-V', ParentID: 0 },
-      { ID: 57, Name: 'Multipath I/O', ParentID: 0 },
+      ...(usage.hasMultipath ? [{ ID: 57, Name: 'Multipath I/O', ParentID: 0 }] : []),
       ...(host.remoteFx === 'absent'
         ? []
         : [{ ID: 322, Name: 'Remote Desktop Virtualization Host', ParentID: 0 }]),

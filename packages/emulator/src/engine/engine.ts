@@ -40,7 +40,8 @@ export interface Engine {
   /** Connects a NIC to a switch, moves it, or unplugs its cable (null). Works on running machines only. */
   connectNic(machineId: string, nicId: string, switchId: string | null): Promise<void>;
   /**
-   * Grows the disk of a running machine, its file included, and tells the guest. The file of a running machine is
+   * Grows the disk of a running machine, its file included, and tells the guest; of a unit, which has grown, the guest is
+   * told. The file of a running machine is
    * the engine's alone: a caller that resized it by other means gets DISK_INVALID.
    */
   refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void>;
@@ -167,6 +168,32 @@ export interface FirmwareConfig {
   readonly secureBoot?: { readonly template: 'MicrosoftWindows' | 'MicrosoftUEFICertificateAuthority' };
 }
 
+/** A logical unit that a drive passes through to the guest. */
+export interface UnitConfig {
+  /** Names the unit on this host: one drive at a time may have it. */
+  readonly id: string;
+  readonly source: UnitSource;
+  /** What the unit tells of itself, for the guest to see. */
+  readonly vendor: string;
+  readonly product: string;
+  readonly revision: string;
+  readonly serialNumber: string;
+  readonly sectorBytes: number;
+  readonly physicalSectorBytes: number;
+}
+
+export type UnitSource =
+  | {
+      readonly kind: 'iscsi';
+      readonly portal: { readonly address: string; readonly port: number };
+      readonly target: string;
+      readonly lun: number;
+      readonly initiatorName: string;
+      readonly chap?: { readonly username: string; readonly secret: string };
+    }
+  /** A raw file of this machine. */
+  | { readonly kind: 'file'; readonly path: string };
+
 export interface DriveConfig {
   /** Stable for the drive's life; unique in its machine; safe in a file name. */
   readonly id: string;
@@ -174,8 +201,10 @@ export interface DriveConfig {
   readonly controller: number;
   readonly slot: number;
   readonly kind: 'disk' | 'dvd';
-  /** This machine's path; undefined = an empty drive. */
+  /** This machine's path; without it and {@link unit} the drive is empty. */
   readonly path?: string;
+  /** In place of a file; disks only. */
+  readonly unit?: UnitConfig;
   readonly readOnly?: boolean;
   /** 8 KiB-normalised IOPS; 0 or undefined = none. */
   readonly iopsLimit?: number;
@@ -188,6 +217,15 @@ export interface NicConfig {
   readonly mac: string;
   /** Id of the virtual switch that it is plugged into. */
   readonly switchId?: string;
+}
+
+export function hasContent(drive: DriveConfig): boolean {
+  return drive.path !== undefined || drive.unit !== undefined;
+}
+
+/** Whether two drives hold the same file or unit, reached in the same way. */
+export function sameContent(a: DriveConfig, b: DriveConfig): boolean {
+  return a.path === b.path && JSON.stringify(a.unit?.source) === JSON.stringify(b.unit?.source);
 }
 
 /** `code` tells the caller which Hyper-V error it is. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Disk } from '@nova-hyperv/vhd';
 import type { Logger } from 'pino';
 import { DiskClaims } from './disk-claims.js';
-import { EngineError } from './engine.js';
+import { EngineError, sameContent } from './engine.js';
 import type {
   AdoptedMachine,
   DriveConfig,
@@ -148,7 +148,7 @@ class PowerStatesOnly implements NoneEngine {
   attachDrive(machineId: string, drive: DriveConfig): Promise<void> {
     return this.#with(machineId, async (machine) => {
       const present = machine.config.drives.find((other) => other.id === drive.id);
-      if (present?.path !== drive.path || present?.kind !== drive.kind) {
+      if (present?.kind !== drive.kind || !sameContent(present, drive)) {
         if (drive.bus === 'ide' && (present === undefined || drive.kind === 'disk')) {
           throw new EngineError(
             'UNSUPPORTED',

@@ -22,6 +22,7 @@ import {
 } from './model.js';
 import type { Machine } from './model.js';
 import { addPciDevice } from './pci-rules.js';
+import { givenDisk } from './physical-drives.js';
 import type { RuleHost } from './rules.js';
 import { checkStorage } from './storage-rules.js';
 
@@ -64,6 +65,7 @@ export function addResource(machine: Machine, wanted: CimInstance, host: RuleHos
 const RULES: Partial<Record<KindName, AddRule>> = {
   'scsi-controller': addScsiController,
   'disk-drive': (machine, wanted, host) => addDrive(machine, wanted, host, 'disk-drive'),
+  'physical-drive': (machine, wanted, host) => addDrive(machine, wanted, host, 'physical-drive'),
   'dvd-drive': (machine, wanted, host) => addDrive(machine, wanted, host, 'dvd-drive'),
   'hard-disk': (machine, wanted, host) => addMedium(machine, wanted, host, 'hard-disk', 'disk-drive'),
   'dvd-disk': (machine, wanted, host) => addMedium(machine, wanted, host, 'dvd-disk', 'dvd-drive'),
@@ -108,12 +110,14 @@ function addDrive(machine: Machine, wanted: CimInstance, host: RuleHost, name: K
     (child) => textOf(child.properties['AddressOnParent']) === `${slot}`,
   );
   if (isTaken) throw new HyperVError(HV.invalidParameter, `Slot ${slot} of the controller is in use.`);
+  const isPhysical = name === 'physical-drive';
   const added = newResource(host, name, `${idOf(controller)}\\${slot}\\D`, {
-    ...given(wanted, 'ElementName'),
+    // R5: the name of a physical drive is taken when it is changed, and not here.
+    ...(isPhysical ? {} : given(wanted, 'ElementName')),
     Parent: settingPath(host, controller),
     AddressOnParent: `${slot}`,
     Address: textOf(wanted.properties['Address']),
-    HostResource: [],
+    HostResource: isPhysical ? [givenDisk(wanted, host)] : [],
   });
   const next = withResource(machine, added);
   const number = resourcesOf(machine)

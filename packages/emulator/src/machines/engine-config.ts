@@ -22,6 +22,7 @@ import {
 } from './model.js';
 import type { Machine } from './model.js';
 import { assignedDevices } from './pci-rules.js';
+import { unitConfig } from './physical-drives.js';
 import type { RuleHost } from './rules.js';
 
 /**
@@ -91,7 +92,7 @@ function placeOf(machine: Machine, drive: CimInstance): Pick<DriveConfig, 'bus' 
 function drivesOf(machine: Machine, host: RuleHost): DriveConfig[] {
   const found: DriveConfig[] = [];
   for (const drive of resourcesOf(machine).filter((resource) =>
-    isKind(resource, 'disk-drive', 'dvd-drive'),
+    isKind(resource, 'disk-drive', 'physical-drive', 'dvd-drive'),
   )) {
     const { bus, controller, slot } = placeOf(machine, drive);
     const isDvd = isKind(drive, 'dvd-drive');
@@ -103,6 +104,7 @@ function drivesOf(machine: Machine, host: RuleHost): DriveConfig[] {
       slot,
       kind: isDvd ? 'dvd' : 'disk',
       ...(medium === undefined ? {} : mediumConfig(medium, host, isDvd)),
+      ...(isKind(drive, 'physical-drive') ? { unit: unitConfig(drive, host) } : {}),
     });
   }
   return found;

@@ -1,4 +1,5 @@
 import type { DriveConfig, Engine, MachineConfig } from '../engine/engine.js';
+import { sameContent } from '../engine/engine.js';
 
 /**
  * Brings a running guest from one configuration to another. Each step that was done is undone, newest first,
@@ -71,7 +72,7 @@ function pairs<T extends { readonly id: string }>(
 function sameDrive(was: DriveConfig | undefined, is: DriveConfig): boolean {
   return (
     was !== undefined &&
-    was.path === is.path &&
+    sameContent(was, is) &&
     was.kind === is.kind &&
     (was.iopsLimit ?? 0) === (is.iopsLimit ?? 0)
   );

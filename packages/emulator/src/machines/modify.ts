@@ -8,6 +8,7 @@ import type { KindName } from './kinds.js';
 import { STATE, changed, generationOf, idOf, parentOf, resourceById, withResource } from './model.js';
 import type { Machine } from './model.js';
 import { checkAssignment } from './pci-rules.js';
+import { givenDisk } from './physical-drives.js';
 import type { RuleHost } from './rules.js';
 import { isShielded } from '../security/security-settings.js';
 import { checkStorage } from './storage-rules.js';
@@ -54,6 +55,7 @@ const RULES: Partial<Record<KindName, ModifyRule>> = {
   'hard-disk': modifyMedium,
   'dvd-disk': modifyMedium,
   'disk-drive': modifyDrive,
+  'physical-drive': modifyPhysicalDrive,
   'dvd-drive': modifyDrive,
   'synthetic-nic': modifyNic,
   'legacy-nic': modifyNic,
@@ -234,6 +236,22 @@ function modifyDrive(machine: Machine, before: CimInstance, changes: Changes): C
   accept(before, changes, ['ElementName', 'PoolID']);
   if (Object.keys(changes).length > 0 && machine.enabledState === STATE.saved) requireOff(machine, 'A drive');
   return changes;
+}
+
+/** Another disk in the drive's place, or a name for it. */
+function modifyPhysicalDrive(
+  machine: Machine,
+  before: CimInstance,
+  changes: Changes,
+  host: RuleHost,
+): Changes {
+  accept(before, changes, ['ElementName', 'PoolID', 'HostResource']);
+  if (Object.keys(changes).length > 0 && machine.enabledState === STATE.saved) requireOff(machine, 'A drive');
+  if (changes['HostResource'] === undefined) return changes;
+  const controller = resourceById(machine, parentOf(before) ?? '');
+  if (controller === undefined || !isKind(controller, 'scsi-controller'))
+    requireOff(machine, 'The disk of an IDE drive');
+  return { ...changes, HostResource: [givenDisk(changed(before, changes), host, idOf(before))] };
 }
 
 function modifyNic(machine: Machine, before: CimInstance, changes: Changes): Changes {

@@ -310,6 +310,22 @@ export class MachineRegistry {
     return this.#running.usersOf(localPath);
   }
 
+  /** Drives of running machines that have a logical unit. */
+  unitUsers(unitId: string): ReturnType<RunningGuests['unitUsers']> {
+    return this.#running.unitUsers(unitId);
+  }
+
+  /** Tells the guest that has a logical unit of the size that it has grown to. */
+  async growUnit(unitId: string, sizeBytes: number): Promise<void> {
+    for (const { machineId } of this.unitUsers(unitId)) {
+      await this.exclusively(machineId, async () => {
+        const use = this.unitUsers(unitId).find((one) => one.machineId === machineId);
+        if (use === undefined) return;
+        await this.#engineErrors(() => this.#engine.refreshDriveSize(machineId, use.driveId, sizeBytes));
+      });
+    }
+  }
+
   /** All files of this machine that guests hold open. */
   filesInUse(): readonly string[] {
     return this.#running.filesInUse();

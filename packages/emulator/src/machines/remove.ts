@@ -10,6 +10,7 @@ import type { RuleHost } from './rules.js';
 const REMOVABLE = new Set([
   'scsi-controller',
   'disk-drive',
+  'physical-drive',
   'dvd-drive',
   'hard-disk',
   'dvd-disk',
@@ -64,7 +65,7 @@ function checkRunning(machine: Machine, resource: Parameters<typeof kindOf>[0], 
   if (machine.enabledState !== STATE.running && machine.enabledState !== STATE.paused)
     refuse('its state does not allow it');
   if (isKind(resource, 'scsi-controller')) refuse('a controller is not hot-pluggable');
-  if (isKind(resource, 'disk-drive', 'dvd-drive', 'hard-disk') && onIde(machine, resource))
+  if (isKind(resource, 'disk-drive', 'physical-drive', 'dvd-drive', 'hard-disk') && onIde(machine, resource))
     refuse('IDE is not hot-pluggable');
   if (isKind(resource, 'pci-express', 'synthetic-display', 'remotefx-display'))
     refuse('a device of this kind is not hot-pluggable');

@@ -1,4 +1,5 @@
 import type { CimInstance, CimReference, Schema } from '@nova-hyperv/wsman';
+import type { HostDisk } from '../storage/host-disks.js';
 import type { Clock } from '../clock.js';
 import type { HostPci, HostPciDevice } from '../devices/host-pci.js';
 import type { RemoteFx } from '../options.js';
@@ -28,6 +29,10 @@ export interface RuleHost {
   newGuid(): string;
   /** The virtual switch that a reference names. */
   findSwitch(reference: CimReference): CimInstance | undefined;
+  /** A disk of the host by its Windows number. */
+  findDisk(number: number): HostDisk | undefined;
+  /** Drives of machines that a disk was given to, running or not. */
+  diskUsers(number: number): readonly { readonly machine: Machine; readonly drive: CimInstance }[];
   readonly pci: HostPci;
   /** The machine that has a physical device. */
   holderOf(device: HostPciDevice): Machine | undefined;

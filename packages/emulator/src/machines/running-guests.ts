@@ -50,6 +50,15 @@ export class RunningGuests extends Map<string, Running> {
     ]);
   }
 
+  /** Drives of running machines that have a logical unit. */
+  unitUsers(unitId: string): readonly Pick<FileUse, 'machineId' | 'driveId'>[] {
+    return [...this.values()].flatMap(({ config }) =>
+      config.drives
+        .filter((drive) => drive.unit?.id === unitId)
+        .map((drive) => ({ machineId: config.id, driveId: drive.id })),
+    );
+  }
+
   /** MB that running machines hold. */
   memoryInUse(): number {
     return [...this.values()].reduce((sum, { config }) => sum + config.memoryMb, 0);
@@ -61,6 +70,12 @@ export class RunningGuests extends Map<string, Running> {
       ...(drive.path === undefined ? [] : [{ path: drive.path, readOnly: drive.readOnly ?? false }]),
       ...(parents.get(drive.id) ?? []).map((path) => ({ path, readOnly: true })),
     ]);
+    for (const { unit } of config.drives) {
+      const isTaken =
+        unit !== undefined && this.unitUsers(unit.id).some((use) => use.machineId !== config.id);
+      if (isTaken)
+        throw new HyperVError(HV.inUse, `The physical disk '${unit.product}' is in use (0x800700AA).`);
+    }
     for (const { path, readOnly } of wanted) {
       const others = this.usersOf(path).filter((use) => use.machineId !== config.id);
       const own = wanted.filter((file) => file.path === path);

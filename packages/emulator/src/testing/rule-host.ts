@@ -51,6 +51,8 @@ export function ruleHost(release: WindowsRelease = '2022', refuse: readonly stri
       new StateFiles(path.join(root, 'state')),
     ),
     holderOf: () => undefined,
+    findDisk: () => undefined,
+    diskUsers: () => [],
     remoteFx: RELEASES[release].hasRemoteFx ? 'present' : 'absent',
     findSwitch: (reference) => {
       const state = { id: SWITCH_ID, name: 'external', adapterId: 'A', portId: 'P', mac: '0A5D00000000' };

@@ -1,8 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { EngineError } from '../engine.js';
+import { EngineError, hasContent } from '../engine.js';
 import type { MachineConfig } from '../engine.js';
-import { isServed } from './argv.js';
 import type { EngineContext } from './context.js';
 import {
   contentNode,
@@ -10,6 +9,7 @@ import {
   driveKey,
   nicDeviceId,
   nicKey,
+  secretId,
   throttleGroup,
   throttleNode,
 } from './devices.js';
@@ -120,7 +120,7 @@ async function dropUnplugged(machine: Machine): Promise<void> {
   const has = new Set(await queryDevices(machine.qmp));
   const { drives, nics } = machine.config;
   const isThere = (drive: (typeof drives)[number]): boolean =>
-    !isServed(drive) || has.has(deviceId(driveKey(drive)));
+    drive.kind !== 'disk' || !hasContent(drive) || has.has(deviceId(driveKey(drive)));
   for (const drive of drives.filter((each) => !isThere(each))) {
     await machine.disks.remove(drive);
     await discardContent(machine, driveKey(drive));
@@ -138,6 +138,7 @@ async function discardContent(machine: Machine, key: string): Promise<void> {
   await qmp.execute('blockdev-del', { 'node-name': throttleNode(key) }).catch(() => undefined);
   await qmp.execute('blockdev-del', { 'node-name': contentNode(key, 0) }).catch(() => undefined);
   await qmp.execute('object-del', { id: throttleGroup(key) }).catch(() => undefined);
+  await qmp.execute('object-del', { id: secretId(key) }).catch(() => undefined);
 }
 
 /** Finds the node that each drive's content is in, and deletes those that were left behind. */

@@ -5,12 +5,15 @@ import type { QemuFacts } from './detect.js';
 import type { SectorSizes } from './devices.js';
 import {
   driveDevice,
+  driveKey,
   mediumNode,
   nbdNode,
   nicDevice,
   nicNetdev,
   throttleGroupObject,
   throttleNodeOptions,
+  unitNode,
+  unitSecret,
 } from './devices.js';
 import type { FirmwareImages } from './firmware.js';
 import type { QmpObject } from './qmp-commands.js';
@@ -25,6 +28,9 @@ export interface MachinePaths {
 
 export const qmpSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'qmp');
 export const nbdSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'nbd');
+/** Holds a unit's CHAP secret while QEMU starts. */
+export const secretFile = (paths: MachinePaths, drive: DriveConfig): string =>
+  path.join(paths.runFolder, `s-${driveKey(drive)}`);
 export const tpmSocket = (paths: MachinePaths): string => path.join(paths.runFolder, 'tpm');
 export const comSocket = (paths: MachinePaths, index: number): string =>
   path.join(paths.runFolder, `com${index + 1}`);
@@ -255,6 +261,15 @@ function driveArguments(drive: DriveConfig, hardware: MachineHardware, paths: Ma
 }
 
 function driveContent(drive: DriveConfig, paths: MachinePaths): string[] {
+  if (drive.unit !== undefined) {
+    const secret = unitSecret(drive, secretFile(paths, drive));
+    return [
+      ...(secret === undefined ? [] : option('-object', JSON.stringify(secret))),
+      ...option('-object', JSON.stringify(throttleGroupObject(drive))),
+      ...blockdev(unitNode(drive, drive.unit)),
+      ...blockdev(throttleNodeOptions(drive, 0)),
+    ];
+  }
   if (drive.path === undefined) return [];
   if (drive.kind === 'dvd') return blockdev(mediumNode(drive, drive.path, 0));
   return [

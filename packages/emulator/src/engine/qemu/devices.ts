@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { DriveConfig, NicConfig } from '../engine.js';
+import type { DriveConfig, NicConfig, UnitConfig } from '../engine.js';
+import { hasContent } from '../engine.js';
 import type { QmpObject } from './qmp-commands.js';
 
 /**
@@ -70,6 +71,40 @@ export function throttleNodeOptions(drive: DriveConfig, sequence: number): QmpOb
   };
 }
 
+export const secretId = (key: string): string => `s-${key}`;
+
+/** The CHAP secret of a drive's unit, from a file or as it is; undefined when it has none. */
+export function unitSecret(drive: DriveConfig, file?: string): QmpObject | undefined {
+  const source = drive.unit?.source;
+  if (source?.kind !== 'iscsi' || source.chap === undefined) return undefined;
+  const content = file === undefined ? { data: source.chap.secret } : { file };
+  return { 'qom-type': 'secret', id: secretId(driveKey(drive)), format: 'raw', ...content };
+}
+
+/** A logical unit. QEMU logs in by itself, and again when the connection is lost. */
+export function unitNode(drive: DriveConfig, { source }: UnitConfig): QmpObject {
+  const key = driveKey(drive);
+  const common = {
+    'node-name': contentNode(key, 0),
+    'read-only': drive.readOnly ?? false,
+    discard: 'unmap',
+  } as const;
+  if (source.kind === 'file')
+    return { driver: 'raw', ...common, file: { driver: 'file', filename: source.path, discard: 'unmap' } };
+  const { address, port } = source.portal;
+  const { chap } = source;
+  return {
+    driver: 'iscsi',
+    ...common,
+    transport: 'tcp',
+    portal: `${address.includes(':') ? `[${address}]` : address}:${port}`,
+    target: source.target,
+    lun: source.lun,
+    'initiator-name': source.initiatorName,
+    ...(chap === undefined ? {} : { user: chap.username, 'password-secret': secretId(key) }),
+  };
+}
+
 /** The medium of a DVD drive. QEMU reads it itself: an image needs nothing that its raw driver lacks. */
 export function mediumNode(drive: DriveConfig, file: string, sequence: number): QmpObject {
   return {
@@ -83,12 +118,15 @@ export function mediumNode(drive: DriveConfig, file: string, sequence: number): 
 /** Undefined for a disk drive without a disk, which a guest does not see. */
 export function driveDevice(
   drive: DriveConfig,
-  sectors: SectorSizes | undefined,
+  served: SectorSizes | undefined,
   bootIndex: number | undefined,
 ): QmpObject | undefined {
   const key = driveKey(drive);
+  const { unit } = drive;
+  const sectors =
+    unit === undefined ? served : { logical: unit.sectorBytes, physical: unit.physicalSectorBytes };
   const isDvd = drive.kind === 'dvd';
-  if (!isDvd && drive.path === undefined) return undefined;
+  if (!isDvd && !hasContent(drive)) return undefined;
   const place: QmpObject =
     drive.bus === 'ide'
       ? { bus: `ide.${drive.controller}`, unit: drive.slot }
@@ -98,7 +136,7 @@ export function driveDevice(
     driver: `${drive.bus}-${isDvd ? 'cd' : 'hd'}`,
     id: deviceId(key),
     ...place,
-    ...(drive.path === undefined ? {} : { drive: content }),
+    ...(hasContent(drive) ? { drive: content } : {}),
     ...identity(drive),
     ...(sectors === undefined
       ? {}
@@ -107,8 +145,9 @@ export function driveDevice(
   };
 }
 
-/** What guests see on Hyper-V: `Msft Virtual Disk` on SCSI, `Virtual HD` on IDE. */
+/** What guests see on Hyper-V: `Msft Virtual Disk` on SCSI, `Virtual HD` on IDE; of a unit what it tells of itself. */
 function identity(drive: DriveConfig): QmpObject {
+  if (drive.unit !== undefined) return unitIdentity(drive.unit, drive.bus);
   const serial = `HV-${driveKey(drive).toUpperCase()}`;
   if (drive.bus === 'ide') return { model: drive.kind === 'dvd' ? 'Virtual CD' : 'Virtual HD', serial };
   return {
@@ -117,6 +156,13 @@ function identity(drive: DriveConfig): QmpObject {
     ver: '1.0',
     serial,
   };
+}
+
+function unitIdentity({ vendor, product, revision, serialNumber }: UnitConfig, bus: string): QmpObject {
+  // Longer ones are refused by QEMU (ATA and SCSI have so much room for them).
+  const serial = serialNumber === '' ? {} : { serial: serialNumber.slice(0, bus === 'ide' ? 20 : 36) };
+  if (bus === 'ide') return { model: `${vendor} ${product}`.trim().slice(0, 40), ...serial };
+  return { vendor: vendor.slice(0, 8), product: product.slice(0, 16), ver: revision.slice(0, 4), ...serial };
 }
 
 /** A network adapter's short name: QEMU's own are limited in length and characters, ids from outside are not. */

@@ -1,4 +1,4 @@
-import { EngineError } from '../engine.js';
+import { EngineError, hasContent, sameContent } from '../engine.js';
 import type { DriveConfig } from '../engine.js';
 import { nbdSocket } from './argv.js';
 import {
@@ -13,6 +13,9 @@ import {
   throttleLimits,
   throttleNode,
   throttleNodeOptions,
+  secretId,
+  unitNode,
+  unitSecret,
 } from './devices.js';
 import type { Machine } from './machine.js';
 import type { UndoableStep } from './undo.js';
@@ -28,7 +31,7 @@ export async function attachDrive(machine: Machine, drive: DriveConfig): Promise
     throw new EngineError('UNSUPPORTED', `The drive ${drive.id} cannot be moved while its machine runs.`);
   }
   checkPlace(machine, drive, present);
-  if (present !== undefined && present.path === drive.path) await limitDrive(machine, drive);
+  if (present !== undefined && sameContent(present, drive)) await limitDrive(machine, drive);
   else if (present?.kind === 'dvd') await changeMedium(machine, present, drive);
   else await replaceDrive(machine, present, drive);
 }
@@ -49,6 +52,11 @@ export async function detachDrive(machine: Machine, driveId: string): Promise<vo
  */
 export async function growDrive(machine: Machine, driveId: string, sizeBytes: number): Promise<void> {
   const drive = machine.drive(driveId);
+  if (drive?.unit !== undefined) {
+    const size = { 'node-name': throttleNode(driveKey(drive)), size: sizeBytes };
+    await machine.qmp.execute('block_resize', size);
+    return;
+  }
   if (drive?.path === undefined || drive.kind !== 'disk') {
     throw new EngineError('FAILED', `The drive ${driveId} of machine ${machine.id} holds no disk.`);
   }
@@ -84,7 +92,7 @@ function refuse(message: string): never {
 }
 
 function checkPlace(machine: Machine, drive: DriveConfig, present: DriveConfig | undefined): void {
-  const changesDevice = present === undefined || (drive.kind === 'disk' && present.path !== drive.path);
+  const changesDevice = present === undefined || (drive.kind === 'disk' && !sameContent(present, drive));
   if (drive.bus === 'ide' && changesDevice)
     refuse('IDE drives cannot be added or changed while the machine runs.');
   if (drive.bus === 'scsi' && !machine.config.scsiControllers.includes(drive.controller)) {
@@ -98,7 +106,7 @@ function checkPlace(machine: Machine, drive: DriveConfig, present: DriveConfig |
 }
 
 async function limitDrive(machine: Machine, drive: DriveConfig): Promise<void> {
-  if (drive.kind === 'disk' && drive.path !== undefined) {
+  if (drive.kind === 'disk' && hasContent(drive)) {
     const path = `/objects/${throttleGroup(driveKey(drive))}`;
     await machine.qmp.execute('qom-set', {
       path,
@@ -138,7 +146,7 @@ async function changeMedium(machine: Machine, present: DriveConfig, drive: Drive
 }
 
 function emptied(drive: DriveConfig): DriveConfig {
-  const { path: _, ...rest } = drive;
+  const { path: _path, unit: _unit, ...rest } = drive;
   return rest;
 }
 
@@ -147,7 +155,7 @@ async function replaceDrive(
   present: DriveConfig | undefined,
   drive: DriveConfig,
 ): Promise<void> {
-  if (present?.path !== undefined) {
+  if (present !== undefined && hasContent(present)) {
     await unplug(machine, present);
     await keepDrives(machine, [...without(machine, drive), emptied(present)]);
   }
@@ -169,17 +177,26 @@ function plugSteps(machine: Machine, drive: DriveConfig): readonly UndoableStep[
   const deleteNode = (node: string) => () => qmp.execute('blockdev-del', { 'node-name': node });
   machine.sequences.delete(key);
   const content: UndoableStep[] = [];
+  const { unit } = drive;
+  const secret = unitSecret(drive);
+  if (secret !== undefined) {
+    content.push({
+      run: () => qmp.execute('object-add', secret),
+      undo: () => qmp.execute('object-del', { id: secretId(key) }),
+    });
+  }
   if (drive.path !== undefined && drive.kind === 'dvd') {
     const medium = mediumNode(drive, drive.path, 0);
     content.push({ run: () => qmp.execute('blockdev-add', medium), undo: deleteNode(contentNode(key, 0)) });
-  } else if (drive.path !== undefined) {
+  } else if (hasContent(drive)) {
+    const node = unit === undefined ? nbdNode(drive, nbdSocket(paths), 0) : unitNode(drive, unit);
     content.push(
       {
         run: () => qmp.execute('object-add', throttleGroupObject(drive)),
         undo: () => qmp.execute('object-del', { id: throttleGroup(key) }),
       },
       {
-        run: () => qmp.execute('blockdev-add', nbdNode(drive, nbdSocket(paths), 0)),
+        run: () => qmp.execute('blockdev-add', node),
         undo: deleteNode(contentNode(key, 0)),
       },
       {
@@ -199,11 +216,12 @@ function plugSteps(machine: Machine, drive: DriveConfig): readonly UndoableStep[
 async function unplug(machine: Machine, drive: DriveConfig): Promise<void> {
   const { qmp } = machine;
   const key = driveKey(drive);
-  if (drive.kind === 'dvd' || drive.path !== undefined) await removeDevice(machine, deviceId(key));
-  if (drive.path !== undefined) {
+  if (drive.kind === 'dvd' || hasContent(drive)) await removeDevice(machine, deviceId(key));
+  if (hasContent(drive)) {
     if (drive.kind === 'disk') await qmp.execute('blockdev-del', { 'node-name': throttleNode(key) });
     await qmp.execute('blockdev-del', { 'node-name': contentNode(key, machine.sequences.get(key) ?? 0) });
     if (drive.kind === 'disk') await qmp.execute('object-del', { id: throttleGroup(key) });
+    if (unitSecret(drive) !== undefined) await qmp.execute('object-del', { id: secretId(key) });
   }
   machine.sequences.delete(key);
   await machine.disks.remove(drive);

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EngineError } from '../engine.js';
 import type { MachineConfig } from '../engine.js';
-import { buildArgv, isServed } from './argv.js';
+import { buildArgv, isServed, secretFile } from './argv.js';
 import type { MachineHardware } from './argv.js';
 import type { EngineContext } from './context.js';
 import type { SectorSizes } from './devices.js';
@@ -36,8 +36,10 @@ export async function launch(context: EngineContext, config: MachineConfig): Pro
       machine.tpm = await startTpm(context.facts.swtpm, machine.paths);
       await machine.save();
     }
+    await writeSecrets(machine);
     await spawn(machine);
     await machine.connectQmp(START_DEADLINE_MS);
+    await removeSecrets(machine);
     await machine.connectComPorts();
     await machine.connectNics();
     await machine.qmp.execute('cont', undefined);
@@ -52,6 +54,19 @@ export async function launch(context: EngineContext, config: MachineConfig): Pro
     await machine.end();
     throw failure;
   }
+}
+
+/** Files for QEMU to read at its start: everybody on this machine sees its arguments. A failed start removes the folder. */
+async function writeSecrets({ config, paths }: Machine): Promise<void> {
+  for (const drive of config.drives) {
+    const source = drive.unit?.source;
+    if (source?.kind !== 'iscsi' || source.chap === undefined) continue;
+    await writeFile(secretFile(paths, drive), source.chap.secret, { mode: 0o600 });
+  }
+}
+
+async function removeSecrets({ config, paths }: Machine): Promise<void> {
+  for (const drive of config.drives) await rm(secretFile(paths, drive), { force: true });
 }
 
 async function spawn(machine: Machine): Promise<void> {
