@@ -70,9 +70,14 @@ export class DrivePaths {
     return local;
   }
 
-  /** The parts after the drive or the share, checked. */
+  /** The parts after the drive, checked; 32773 for UNC paths too. */
   components(windowsPath: string): readonly string[] {
-    return parse(windowsPath).names;
+    const { share, names } = parse(windowsPath);
+    if (share === undefined) return names;
+    throw new HyperVError(
+      HV.invalidParameter,
+      `'${windowsPath.slice(0, 300)}' is not on drive C of this host.`,
+    );
   }
 
   /** A text about files of the host as it reads there: no path of this machine leaves it. */
