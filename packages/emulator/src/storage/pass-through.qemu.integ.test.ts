@@ -18,6 +18,8 @@ import { STORAGE } from './disk-classes.js';
 const MIB = 1024 * 1024;
 const TARGET = 'iqn.2026-01.org.example:volume-1';
 
+const onClass = (name: string): CimReference => reference(STORAGE, name, {});
+
 let tgt: Tgt;
 let folders: TestHost;
 let test: HostUnderTest;
@@ -62,7 +64,6 @@ async function diskPath(): Promise<string> {
 
 it("a guest's QEMU has the unit with its secret, through hot plug and a restart of the host's process", async () => {
   await tgt.addTarget({ id: 1, name: TARGET, size: 16 * MIB, user: ACCOUNT.user });
-  const onClass = (name: string): CimReference => reference(STORAGE, name, {});
   await test.client.invoke(onClass('MSFT_iSCSITargetPortal'), 'New', {
     TargetPortalAddress: tgt.address,
     TargetPortalPortNumber: tgt.port,
