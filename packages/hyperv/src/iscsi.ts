@@ -150,6 +150,19 @@ export class IscsiInitiator {
     }
   }
 
+  /** Windows keeps a portal that did not answer, and asks it again whenever it starts. */
+  async #forgetPortal({ address, port }: IscsiPortal): Promise<void> {
+    const portal = inNamespace(STORAGE, 'MSFT_iSCSITargetPortal', { TargetPortalAddress: address });
+    try {
+      await this.#wire.client.invoke(portal, 'Remove', {
+        TargetPortalAddress: address,
+        TargetPortalPortNumber: port,
+      });
+    } catch {
+      // Why it did not answer is what has to be told.
+    }
+  }
+
   async #isKnown(target: string): Promise<boolean> {
     const rows = await this.#wire.client.query(
       STORAGE,
@@ -168,17 +181,22 @@ export class IscsiInitiator {
     const entry = known.find(({ instance }) => numeric(instance, 'TargetPortalPortNumber') === portal.port);
     const place = { TargetPortalAddress: portal.address, TargetPortalPortNumber: portal.port };
     if (entry === undefined) {
-      await callStorage(
-        this.#wire,
-        inNamespace(STORAGE, 'MSFT_iSCSITargetPortal'),
-        'New',
-        {
-          ...place,
-          ...authentication(discoveryChap),
-          ...(initiator === undefined ? {} : { InitiatorInstanceName: initiator }),
-        },
-        what,
-      );
+      try {
+        await callStorage(
+          this.#wire,
+          inNamespace(STORAGE, 'MSFT_iSCSITargetPortal'),
+          'New',
+          {
+            ...place,
+            ...authentication(discoveryChap),
+            ...(initiator === undefined ? {} : { InitiatorInstanceName: initiator }),
+          },
+          what,
+        );
+      } catch (error) {
+        await this.#forgetPortal(portal);
+        throw error;
+      }
     } else if (!(await this.#isKnown(target))) {
       await callStorage(this.#wire, entry.reference, 'Update', place, what);
     } else return;

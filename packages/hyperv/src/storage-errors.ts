@@ -74,6 +74,15 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
     },
   ],
   [0xefff_000b, { meaning: 'the target was not found', advice: 'check that the portal still exports it' }],
+  [0xefff_0029, { meaning: 'the target was not found', advice: 'check that the portal still exports it' }],
+  [
+    0xefff_004a,
+    {
+      meaning: 'Windows does not take the CHAP secret',
+      advice: 'give the target one of 12 to 16 characters',
+      final: true,
+    },
+  ],
   [
     0xefff_003e,
     {
