@@ -10,14 +10,16 @@ import type { DriveSpec } from '../plan/vm-spec.js';
 import type { PlanVolume } from '../plan/input.js';
 import { nextDriveStep } from '../realise/next-step.js';
 import { sameSlot } from '../realise/drive-steps.js';
-import type { ObservedDrive, ObservedMachine } from '../realise/observed.js';
+import type { ObservedMachine } from '../realise/observed.js';
 import { observe, realise } from '../realise/realise.js';
 import { specOf } from '../realise/spec-of.js';
 import { planFactsOf } from '../spawn.js';
 import type { InstanceRef } from '../types.js';
 import type { VolumeDevice } from '../volume-types.js';
 import { addressOf } from './address.js';
+import type { VolumeAddress } from './address.js';
 import { attachFailed } from './connections.js';
+import type { ConnectedVolume } from './connector.js';
 import { disconnectOne } from './disconnect.js';
 import { addressIfAny, isDriveOf, resolveVolumes, takeOut } from './drives.js';
 import { changeRecord, readRecord } from './record.js';
@@ -43,16 +45,18 @@ export async function attachVolume(
   const ignored = ignoredQos(planned);
   if (ignored !== undefined) log.warn({ instance: instance.uuid }, ignored);
   const release = volumes.hold([address]);
+  let connected: ConnectedVolume | undefined;
   try {
     await changeRecord(context, instance, { add: [address] });
-    const connected = await volumes.connect(volume);
+    connected = await volumes.connect(volume);
     const disks = new Map(connected.kind === 'block' ? [[volumeId, connected.disk]] : []);
     const spec = specOf(observed);
     const drives = [...spec.drives, drive].toSorted(compareDrives);
     const made = await realise(host, machine, { ...spec, drives }, observed, { disks, next: nextDriveStep });
     await measure(context, instance, made, drive);
   } catch (error) {
-    await undo(context, instance, machine, volume, drive, isOutcomeUnknown(error));
+    if (connected !== undefined && isOutcomeUnknown(error)) await settled(context, machine);
+    await undo(context, instance, machine, address, connected && { drive, connected });
     throw error instanceof DriverError || hasCode(error, 'HYPERV_NOT_FOUND')
       ? error
       : attachFailed(volumeId, error);
@@ -105,23 +109,37 @@ async function measure(
   }
 }
 
-/** The failure that made it necessary is what is told; what remains is in the record, for the next start. */
+/** What was asked for and not answered comes now or never. */
+async function settled({ host, log }: DriverContext, machine: MachineHandle): Promise<void> {
+  try {
+    await host.power.jobsEnded(machine);
+  } catch (error) {
+    log.debug({ err: error }, 'The host does not tell what it is doing with the machine');
+  }
+}
+
+/**
+ * The failure that made it necessary is what is told; what remains is in the record, for the next start. `made`: undefined where it came to no
+ * drive.
+ */
 async function undo(
   context: DriverContext,
   instance: InstanceRef,
   machine: MachineHandle,
-  volume: VolumeDevice,
-  place: DriveSpec,
-  mayComeLate: boolean,
+  address: VolumeAddress,
+  made: { readonly drive: DriveSpec; readonly connected: ConnectedVolume } | undefined,
 ): Promise<void> {
-  const address = addressOf(volume);
-  const { volumeId } = volume;
+  const { volumeId } = address;
   try {
-    if (mayComeLate) await context.host.power.jobsEnded(machine);
-    const connected = await context.volumes.locate(address);
-    // What is at its place now is its own, also without a disk in it.
-    const isOurs = (drive: ObservedDrive) => sameSlot(drive, place) || isDriveOf(drive, volumeId, connected);
-    await takeOut(context, machine, isOurs);
+    if (made !== undefined) {
+      const { drive: place, connected } = made;
+      // What is at its place now is its own, also without a disk in it.
+      await takeOut(
+        context,
+        machine,
+        (drive) => sameSlot(drive, place) || isDriveOf(drive, volumeId, connected),
+      );
+    }
     await disconnectOne(context, instance, address);
   } catch (error) {
     context.log.warn(
