@@ -212,7 +212,7 @@ function merged(base: BaseImage): BaseImage {
 function plainRequest(
   { instance, image, host }: EarlyPlanInput,
   name: string,
-): Pick<EarlyPlanInput, 'instance' | 'image' | 'vifs' | 'host'> {
+): Pick<EarlyPlanInput, 'instance' | 'image' | 'vifs' | 'host' | 'volumes'> {
   const flavor: Flavor = {
     ...instance.flavor,
     vcpus: 1,
@@ -225,6 +225,7 @@ function plainRequest(
     instance: { ...instance, name, metadata: {}, flavor, pciDevices: [] },
     image: { ...image, diskFormat: 'vhd', containerFormat: 'bare', properties: {} },
     vifs: [],
+    volumes: [],
     host: { ...host, logicalProcessors: Math.max(1, host.logicalProcessors) },
   };
 }
