@@ -36,6 +36,14 @@ const requests = fc.record({
     },
     { requiredKeys: [] },
   ),
+  volumes: fc.array(
+    fc.record({
+      diskBus: fc.constantFrom(null, 'SCSI'),
+      bootIndex: fc.constantFrom(null, -1, 1, 2),
+      qos_specs: fc.constantFrom({}, { total_bytes_sec: '20000' }, { total_iops_sec: '77' }),
+    }),
+    { maxLength: 3 },
+  ),
   secureBoot: fc.constantFrom('disabled', 'required'),
   osType: fc.constantFrom('windows', 'linux'),
   pciDevices: fc.subarray([0, 1]),
@@ -121,6 +129,16 @@ describe('observe(realise(plan(x))) = plan(x)', { timeout: PATIENCE }, () => {
           ...(generation === 2 ? { os_secure_boot: request.secureBoot, os_type: request.osType } : {}),
         },
       },
+      volumes: request.volumes.map(({ qos_specs, ...wish }, index) => ({
+        device: {
+          volumeId: `volume-${index}`,
+          connectionInfo: { driverVolumeType: 'smbfs', data: { qos_specs } },
+          deviceType: null,
+          tag: null,
+          ...wish,
+        },
+        path: `C:\\OpenStack\\Instances\\${testInstance(number).name}\\data${index}.vhdx`,
+      })),
       vifs: Array.from({ length: request.vifs }, (_, index) => ({
         ...testVif(number * 16 + index),
         ...(request.portSecurity === undefined ? {} : { portSecurityEnabled: request.portSecurity }),
@@ -205,6 +223,7 @@ describe('observe(realise(plan(x))) = plan(x)', { timeout: PATIENCE }, () => {
       ratio: 1,
       limitCpuFeatures: false,
       instanceAutomaticShutdown: false,
+      volumes: [],
       numaNodes: 0,
       nested: false,
       portSecurity: true,

@@ -48,10 +48,7 @@ export interface TestHostOptions {
   readonly hardware?: Pick<EmulatedHostOptions, 'pciDevices' | 'remoteFx'>;
   readonly config?: Partial<DriverConfig>;
   /** The emulated host's hardware. */
-  readonly host?: Pick<
-    EmulatedHostOptions,
-    'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster' | 'shares' | 'fibreChannel' | 'multipath'
-  >;
+  readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster' | 'shares'>;
   /** How the driver waits; by default by the clock. */
   readonly sleep?: CreateDriverOptions['sleep'];
   /** The driver's log; by default silent. */

@@ -33,8 +33,17 @@ export function refuseVolumes(
   for (const volume of volumes) {
     busOf(volume.device, generation);
     refuseDeviceType(volume.device);
+    refuseVhdRoot(volume, generation);
     volumeLimit(volume, host);
   }
+}
+
+function refuseVhdRoot({ device, path = '' }: PlanVolume, generation: Generation): void {
+  if (generation === 1 || !isRootVolume(device) || !/\.vhd$/i.test(path)) return;
+  throw new DriverError(
+    'InstanceUnacceptable',
+    `Volume ${device.volumeId} is a VHD, and a generation 2 machine boots from VHDX only. Use a volume of a backend that makes VHDX, or hw_machine_type=hyperv-gen1 in its image metadata.`,
+  );
 }
 
 /** @throws DriverError InvalidDiskInfo, InvalidBDMFormat when the machine has no free slot */

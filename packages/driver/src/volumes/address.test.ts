@@ -14,8 +14,10 @@ const IQN = 'iqn.2010-10.org.openstack:volume-1';
 const iscsi = (data: Readonly<Record<string, unknown>>) =>
   volume('iscsi', { target_portal: '10.0.0.1:3260', target_iqn: IQN, target_lun: 1, ...data });
 
+const options = (text: string) => shareAccountOf(volume('smbfs', { options: text }));
+
 describe('where a volume is', () => {
-  it.each<[string, VolumeDevice, unknown]>([
+  it.each<[string, VolumeDevice, object]>([
     [
       'one path of iSCSI',
       iscsi({ auth_username: 'u', auth_password: 'p' }),
@@ -47,7 +49,7 @@ describe('where a volume is', () => {
       { type: 'smbfs', share: '\\\\filer\\vols', file: 'volume-1.vhdx' },
     ],
   ])('%s', (_what, device, address) => {
-    expect(addressOf(device)).toEqual({ volumeId: 'v1', ...(address as object) });
+    expect(addressOf(device)).toEqual({ volumeId: 'v1', ...address });
   });
 
   it.each<[string, VolumeDevice]>([
@@ -71,7 +73,6 @@ describe('where a volume is', () => {
   it('has its accounts apart', () => {
     expect(chapOf(iscsi({ auth_username: 'u', auth_password: 'p' }))).toEqual({ username: 'u', secret: 'p' });
     expect(chapOf(iscsi({}))).toBeUndefined();
-    const options = (text: string) => shareAccountOf(volume('smbfs', { options: text }));
     expect(options('-o username=LAB\\u,password=p=1')).toEqual({ username: 'LAB\\u', password: 'p=1' });
     expect(options('-o user=u, pass=p')).toEqual({ username: 'u', password: 'p' });
     expect(options('-o guest')).toBeUndefined();
