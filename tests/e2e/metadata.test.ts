@@ -193,6 +193,14 @@ describe('a guest', () => {
     expect(asked).not.toMatch(/alice/);
   });
 
+  it('gets nothing by the MAC address of another', async () => {
+    const [, mac = ''] = /link\/ether (\S+)/.exec(await alice.console.run('exec ip link show eth0')) ?? [];
+    const change = `ip link set eth0 down; ip addr flush dev eth0; ip link set eth0 address ${mac} up`;
+    expect(await bob.console.run(`exec ${change}; ip link show eth0`)).toContain(mac);
+    expect(await bob.console.run('dhcp eth0')).not.toMatch(/HVG lease/);
+    expect(await fetched(alice.console, '/latest/meta-data/hostname')).toBe('alice.novalocal');
+  });
+
   it('reads its config drive', async () => {
     const { console, server } = alice;
     await console.run('exec mkdir -p /c; mount -o ro -t iso9660 /dev/sdb /c; echo HVG mount $?');

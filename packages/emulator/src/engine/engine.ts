@@ -37,8 +37,16 @@ export interface Engine {
   ): Promise<void>;
   attachNic(machineId: string, nic: NicConfig): Promise<void>;
   detachNic(machineId: string, nicId: string): Promise<void>;
-  /** Connects a NIC to a switch, moves it, or unplugs its cable (null). Works on running machines only. */
-  connectNic(machineId: string, nicId: string, switchId: string | null): Promise<void>;
+  /**
+   * Connects a NIC to a switch, moves it, or unplugs its cable (null), and says whether its guest may use other MAC addresses than the NIC's
+   * (default: it may not). Works on running machines only.
+   */
+  connectNic(
+    machineId: string,
+    nicId: string,
+    switchId: string | null,
+    options?: { readonly macSpoofing?: boolean },
+  ): Promise<void>;
   /**
    * Grows the disk of a running machine, its file included, and tells the guest; of a unit, which has grown, the guest is
    * told. The file of a running machine is
@@ -215,6 +223,8 @@ export interface NicConfig {
   readonly type: 'synthetic' | 'legacy';
   /** `00:15:5d:01:02:03`. */
   readonly mac: string;
+  /** The guest may send from other addresses than `mac`; default false. */
+  readonly macSpoofing?: boolean;
   /** Id of the virtual switch that it is plugged into. */
   readonly switchId?: string;
 }

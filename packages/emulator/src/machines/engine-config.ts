@@ -139,9 +139,23 @@ function nicsOf(machine: Machine, host: RuleHost): NicConfig[] {
         id: nicId(nic),
         type: isKind(nic, 'legacy-nic') ? 'legacy' : 'synthetic',
         mac: macText(textOf(nic.properties['Address'])),
+        ...(maySpoof(machine, nic) ? { macSpoofing: true } : {}),
         ...(switchId === undefined ? {} : { switchId }),
       };
     });
+}
+
+/** Whether the port of an adapter's connection allows other addresses than the adapter's own. */
+function maySpoof(machine: Machine, nic: CimInstance): boolean {
+  const connection = childrenOf(machine, idOf(nic))[0];
+  if (connection === undefined) return false;
+  const prefix = `${idOf(connection)}\\`.toLowerCase();
+  return resourcesOf(machine).some(
+    (resource) =>
+      resource.className === 'Msvm_EthernetSwitchPortSecuritySettingData' &&
+      idOf(resource).toLowerCase().startsWith(prefix) &&
+      resource.properties['AllowMacSpoofing'] === true,
+  );
 }
 
 /** The GUID in a network adapter's InstanceID. */

@@ -1,4 +1,4 @@
-import type { DriveConfig, Engine, MachineConfig } from '../engine/engine.js';
+import type { DriveConfig, Engine, MachineConfig, NicConfig } from '../engine/engine.js';
 import { sameContent } from '../engine/engine.js';
 
 /**
@@ -49,10 +49,10 @@ function* steps(engine: Engine, before: MachineConfig, after: MachineConfig): It
       yield { apply: () => engine.detachNic(id, was.id), undo: () => engine.attachNic(id, was) };
     } else if (was === undefined && is !== undefined) {
       yield { apply: () => engine.attachNic(id, is), undo: () => engine.detachNic(id, is.id) };
-    } else if (was !== undefined && is !== undefined && was.switchId !== is.switchId) {
+    } else if (was !== undefined && is !== undefined && !sameConnection(was, is)) {
       yield {
-        apply: () => engine.connectNic(id, is.id, is.switchId ?? null),
-        undo: () => engine.connectNic(id, was.id, was.switchId ?? null),
+        apply: () => engine.connectNic(id, is.id, is.switchId ?? null, is),
+        undo: () => engine.connectNic(id, was.id, was.switchId ?? null, was),
       };
     }
   }
@@ -67,6 +67,10 @@ function pairs<T extends { readonly id: string }>(
     was: before.find((item) => item.id === id),
     is: after.find((item) => item.id === id),
   }));
+}
+
+function sameConnection(was: NicConfig, is: NicConfig): boolean {
+  return was.switchId === is.switchId && (was.macSpoofing ?? false) === (is.macSpoofing ?? false);
 }
 
 function sameDrive(was: DriveConfig | undefined, is: DriveConfig): boolean {

@@ -164,8 +164,13 @@ class RealQemuEngine implements QemuEngine {
     await this.#with(machineId, (machine) => detachNic(machine, nicId));
   }
 
-  async connectNic(machineId: string, nicId: string, switchId: string | null): Promise<void> {
-    await this.#with(machineId, (machine) => connectNic(machine, nicId, switchId));
+  async connectNic(
+    machineId: string,
+    nicId: string,
+    switchId: string | null,
+    options: { readonly macSpoofing?: boolean } = {},
+  ): Promise<void> {
+    await this.#with(machineId, (machine) => connectNic(machine, nicId, switchId, options));
   }
 
   async refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void> {

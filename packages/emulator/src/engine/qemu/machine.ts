@@ -163,6 +163,7 @@ export class Machine {
     const key = nicKey(nic.id);
     const cable = new NicCable(nicSocket(this.paths.runFolder, key), this.context.fabric);
     this.#cables.set(nic.id, cable);
+    cable.guard(nic.macSpoofing === true ? null : nic.mac);
     cable.plug(nic.switchId ?? null);
     await this.qmp.execute('set_link', { name: nicDeviceId(key), up: nic.switchId !== undefined });
   }

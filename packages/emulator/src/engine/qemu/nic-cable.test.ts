@@ -79,4 +79,25 @@ describe('the cable of a network adapter', () => {
     await eventually('the frame', () => b.received.length === 1);
     expect(firstB.received).toHaveLength(1);
   });
+
+  it('lets no frame pass from another address than the adapter’s, until that is allowed', async () => {
+    const fabric = new SwitchFabric();
+    const file = path.join(await folder(), 'a');
+    const adapter = own(new FakeAdapter(file));
+    const cable = own(new NicCable(file, fabric));
+    const seen: Buffer[] = [];
+    cable.plug('s');
+    fabric.plug('s', { deliver: (frame) => seen.push(frame) });
+    cable.guard('02:00:00:00:00:02');
+    await eventually('connected', () => adapter.isConnected);
+    adapter.send(HELLO);
+    const own2 = Buffer.from(HELLO);
+    own2[11] = 2;
+    adapter.send(own2);
+    await eventually('its own frame', () => seen.length > 0);
+    expect(seen).toEqual([own2]);
+    cable.guard(null);
+    adapter.send(HELLO);
+    await eventually('the other frame', () => seen.length === 2);
+  });
 });

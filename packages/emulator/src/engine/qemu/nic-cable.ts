@@ -22,6 +22,8 @@ export class NicCable implements SwitchPort {
   #switchId: string | undefined;
   #switch: VirtualSwitch | undefined;
   #closed = false;
+  /** The only address that the guest may send from, as it stands in frames; undefined: any. */
+  #onlySource: Buffer | undefined;
   /** As the guest sees it; counted since this process has the cable. */
   readonly received = new IpCounter();
   readonly sent = new IpCounter();
@@ -37,6 +39,11 @@ export class NicCable implements SwitchPort {
     if (this.#switchId !== undefined) this.#fabric.unplug(this.#switchId, this);
     this.#switchId = switchId ?? undefined;
     this.#switch = switchId === null || this.#closed ? undefined : this.#fabric.plug(switchId, this);
+  }
+
+  /** Source: Msvm_EthernetSwitchPortSecuritySettingData, AllowMacSpoofing. Null: any address may be used. */
+  guard(mac: string | null): void {
+    this.#onlySource = mac === null ? undefined : Buffer.from(mac.replaceAll(':', ''), 'hex');
   }
 
   deliver(frame: Buffer): void {
@@ -73,6 +80,7 @@ export class NicCable implements SwitchPort {
 
   #take(frame: Buffer): void {
     if (this.#switch === undefined) return;
+    if (this.#onlySource !== undefined && !this.#onlySource.equals(frame.subarray(6, 12))) return;
     this.sent.count(frame);
     this.#switch.forward(this, frame);
   }

@@ -60,9 +60,15 @@ export async function detachNic(machine: Machine, nicId: string): Promise<void> 
 }
 
 /** Plugs an adapter's cable into a switch, or (null) out. */
-export async function connectNic(machine: Machine, nicId: string, switchId: string | null): Promise<void> {
-  const { switchId: _, ...nic } = machine.nic(nicId);
+export async function connectNic(
+  machine: Machine,
+  nicId: string,
+  switchId: string | null,
+  { macSpoofing = false }: { readonly macSpoofing?: boolean } = {},
+): Promise<void> {
+  const { switchId: _, ...nic } = { ...machine.nic(nicId), macSpoofing };
   const moved: NicConfig = switchId === null ? nic : { ...nic, switchId };
+  machine.cable(nicId)?.guard(macSpoofing ? null : nic.mac);
   machine.cable(nicId)?.plug(switchId);
   await machine.qmp.execute('set_link', { name: nicDeviceId(nicKey(nicId)), up: switchId !== null });
   const nics = machine.config.nics.map((other) => (other.id === nicId ? moved : other));
