@@ -353,3 +353,14 @@ it('names this host to Cinder as os-brick does on Windows', async () => {
     multipath: false,
   });
 });
+
+it('has several paths put together only where the host can', async () => {
+  const own = await startTestHost({ host: { multipath: false }, config: { useMultipathIo: true } });
+  try {
+    const connector = own.driver.volumeConnector();
+    await expect(connector).rejects.toMatchObject({ novaName: 'ValidationError' });
+    await expect(connector).rejects.toThrow(/Install-WindowsFeature Multipath-IO/);
+  } finally {
+    await own.close();
+  }
+});

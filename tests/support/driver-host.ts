@@ -48,7 +48,10 @@ export interface TestHostOptions {
   readonly hardware?: Pick<EmulatedHostOptions, 'pciDevices' | 'remoteFx'>;
   readonly config?: Partial<DriverConfig>;
   /** The emulated host's hardware. */
-  readonly host?: Pick<EmulatedHostOptions, 'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster' | 'shares'>;
+  readonly host?: Pick<
+    EmulatedHostOptions,
+    'numaNodes' | 'numaSpanning' | 'memoryMb' | 'cluster' | 'shares' | 'fibreChannel' | 'multipath'
+  >;
   /** How the driver waits; by default by the clock. */
   readonly sleep?: CreateDriverOptions['sleep'];
   /** The driver's log; by default silent. */

@@ -241,6 +241,8 @@ class PowerStatesOnly implements NoneEngine {
   refreshDriveSize(machineId: string, driveId: string, sizeBytes: number): Promise<void> {
     return this.#with(machineId, async (machine) => {
       const drive = machine.config.drives.find((other) => other.id === driveId);
+      // A unit has grown by itself, and there is no guest to be told.
+      if (drive?.unit !== undefined) return;
       if (drive?.path === undefined) throw new EngineError('FAILED', `The drive ${driveId} holds no disk.`);
       this.#claims.release(machineId, driveId);
       const disk = await this.#open(machineId, { ...drive, path: drive.path });
