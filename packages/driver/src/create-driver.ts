@@ -66,7 +66,14 @@ export function createDriver(options: CreateDriverOptions): VirtDriver {
 }
 
 /** COMPUTE_* traits of what is served everywhere (os-traits); those of features to come are not claimed. */
-const TRAITS = ['COMPUTE_IMAGE_TYPE_ISO', 'COMPUTE_IMAGE_TYPE_VHD', 'COMPUTE_IMAGE_TYPE_VHDX'] as const;
+const TRAITS = [
+  'COMPUTE_DEVICE_TAGGING',
+  'COMPUTE_IMAGE_TYPE_ISO',
+  'COMPUTE_IMAGE_TYPE_VHD',
+  'COMPUTE_IMAGE_TYPE_VHDX',
+  'COMPUTE_VOLUME_ATTACH_WITH_TAG',
+  'COMPUTE_VOLUME_EXTEND',
+] as const;
 
 /** Of what depends on the host. Generation 2 came with Secure Boot. */
 function traitsOf({ version }: HostFacts): readonly string[] {
