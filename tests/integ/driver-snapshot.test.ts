@@ -4,7 +4,15 @@ import type { SnapshotRequest } from '@nova-hyperv/driver';
 import { observe } from '@nova-hyperv/driver';
 import { openDisk } from '@nova-hyperv/vhd';
 import { afterEach, describe, expect, it } from 'vitest';
-import { diskImage, filesLeft, spawnRequest, startTestHost, testInstance } from '../support/driver-host.js';
+import {
+  diskImage,
+  FileImages,
+  filesLeft,
+  testImage,
+  spawnRequest,
+  startTestHost,
+  testInstance,
+} from '../support/driver-host.js';
 import type { TestHost, TestHostOptions } from '../support/driver-host.js';
 import { runOk } from '../support/run.js';
 import { wrapped } from '../support/wrapped-client.js';
@@ -83,6 +91,9 @@ describe.each([
       'backing-filename'?: string;
     };
     expect(info['backing-filename']).toBeUndefined();
+    // The image fits into the flavor that it comes from.
+    const copy = { number: 2, image: testImage(generation, { id: IMAGE }), generation };
+    await test.driver.spawn(spawnRequest(new FileImages(kept), copy));
   });
 });
 

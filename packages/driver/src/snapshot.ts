@@ -49,8 +49,12 @@ async function flatten(
   source: SnapshotSource,
   target: string,
 ): Promise<void> {
-  const options = signal === undefined ? {} : { signal };
   const facts = await host.disks.facts(source.path);
+  // Flavors count by the bottom of the chain: the image must fit into the one that the instance has.
+  const options = {
+    like: await host.disks.bottomOf(facts),
+    ...(signal === undefined ? {} : { signal }),
+  };
   if (!source.needsCheckpoint) {
     await host.disks.flatten(facts, target, options);
     return;

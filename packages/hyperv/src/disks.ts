@@ -9,6 +9,9 @@ const IMAGES = serviceReference('Msvm_ImageManagementService');
 const TYPE = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 const FORMAT = { vhd: 2, vhdx: 3 } as const;
 
+/** Parents; more are taken for a circle. */
+const LONGEST_CHAIN = 16;
+
 export interface NewDisk {
   /** The host's path, with the extension of its format. */
   readonly path: string;
@@ -86,13 +89,29 @@ export class DiskImages {
     };
   }
 
-  /** Writes what the disk holds (its parents' part included) into a new, dynamic one of its own format. */
-  async flatten(source: DiskFacts, target: string, options: InvokeOptions = {}): Promise<void> {
+  /** The disk at the bottom of a chain; itself when it has no parent. One call for each parent. */
+  async bottomOf(disk: DiskFacts): Promise<DiskFacts> {
+    let bottom = disk;
+    for (let depth = 0; bottom.type === 'differencing' && depth < LONGEST_CHAIN; depth += 1) {
+      bottom = await this.facts(bottom.parentPath);
+    }
+    return bottom;
+  }
+
+  /**
+   * Writes what the disk holds (its parents' part included) into a new one of its own format: dynamic, or with `like` in that disk's own way, so
+   * that a file of the same size has room for as much.
+   */
+  async flatten(
+    source: DiskFacts,
+    target: string,
+    { like, ...options }: InvokeOptions & { readonly like?: DiskFacts } = {},
+  ): Promise<void> {
     const settings = settingsInstance('Msvm_VirtualHardDiskSettingData', {
-      Type: TYPE.dynamic,
+      Type: like?.type === 'fixed' ? TYPE.fixed : TYPE.dynamic,
       Format: FORMAT[source.format],
       Path: target,
-      BlockSize: 0,
+      BlockSize: like?.type === 'dynamic' ? like.blockSize : 0,
       LogicalSectorSize: 0,
       PhysicalSectorSize: 0,
     });

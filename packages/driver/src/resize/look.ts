@@ -14,9 +14,6 @@ import { specOf } from '../realise/spec-of.js';
 import { planFactsOf } from '../spawn.js';
 import type { Flavor, MigrationRequest } from '../types.js';
 
-/** Most disks of one chain that are followed: far above what anybody makes. */
-const LONGEST_CHAIN = 16;
-
 /** A machine as it is, and what a new flavor makes of it. */
 export interface Look {
   readonly machine: MachineHandle;
@@ -69,10 +66,7 @@ export async function look(context: DriverContext, request: MigrationRequest): P
 
 async function existingDisk(host: HyperVHost, drive: DriveSpec): Promise<ExistingDisk> {
   const info = await host.disks.facts(drive.path);
-  let base = info;
-  for (let depth = 0; base.type === 'differencing' && depth < LONGEST_CHAIN; depth += 1) {
-    base = await host.disks.facts(base.parentPath);
-  }
+  const base = await host.disks.bottomOf(info);
   return { drive, info, base: ruleOf(base) };
 }
 
