@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debian13Client, novaClient, openstackClient, words, type Client } from '../support/clients.js';
+import { debian13Client, novaClient, typedOpenstackClient, words, type Client } from '../support/clients.js';
 import { consoleUntil } from '../support/console.js';
 import { TestCloud } from '../support/test-cloud.js';
 
@@ -26,7 +26,7 @@ function faultOf(server: ServerShown): string {
 beforeAll(async () => {
   cloud = await TestCloud.prepare({ engine: 'qemu', hosts: [`${OLD}:2012R2`, `${NEW}:2016`] });
   await cloud.up();
-  openstack = openstackClient(cloud);
+  openstack = typedOpenstackClient(cloud);
   debian13 = await debian13Client(cloud);
 });
 

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { runOpenstack } from './client-server.js';
 import { ROOT, run, runOk, type Ran } from './run.js';
 import type { TestCloud } from './test-cloud.js';
 
@@ -39,8 +40,25 @@ function client(
   };
 }
 
-/** The client of the Debian that runs the tests. */
+/** The client of the Debian that runs the tests, with its modules loaded once: the rest of it is as a user types it. */
 export function openstackClient(cloud: TestCloud): Client {
+  const options = { env: cloud.clientEnv(), ...TIMEOUT };
+  const ok = async (...args: string[]): Promise<string> => {
+    const ran = await runOpenstack(args, options);
+    if (ran.code === 0) return ran.stdout;
+    throw new Error(`openstack ${args.join(' ')} ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+  };
+  return {
+    name: 'this Debian',
+    file: (path) => Promise.resolve(path),
+    run: (...args) => runOpenstack(args, options),
+    ok,
+    json: async <T>(...args: string[]) => JSON.parse(await ok(...args, '-f', 'json')) as T,
+  };
+}
+
+/** The same, started anew for each command. */
+export function typedOpenstackClient(cloud: TestCloud): Client {
   return client('this Debian', ['openstack'], cloud.clientEnv(), (path) => Promise.resolve(path));
 }
 

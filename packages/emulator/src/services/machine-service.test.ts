@@ -105,7 +105,7 @@ describe('how refusals are told', () => {
     const snapshots = reference(V2, 'Msvm_VirtualSystemSnapshotService', {
       CreationClassName: 'Msvm_VirtualSystemSnapshotService',
     });
-    expect((await test.client.invoke(snapshots, 'CreateSnapshot', {})).returnValue).toBe(32770);
+    expect((await test.client.invoke(snapshots, 'ApplySnapshot', {})).returnValue).toBe(32770);
   });
 });
 
