@@ -108,9 +108,6 @@ async function hear(name: string, wanted: RegExp): Promise<string> {
   throw new Error(`no ${String(wanted)} on ${name}: ${heard.slice(-1500)}`);
 }
 
-let measured: string | undefined;
-const pcr7Of = (text: string) => /^HVG tpm present=1 version=2 .*pcr7=([\dA-F]{64})/m.exec(text)?.[1];
-
 describe('secured machines, as their page says', () => {
   it('are built on the guarded host, and have no console', async () => {
     const [block = ''] = await commandsOf('vtpm-shielded.md');
@@ -143,17 +140,7 @@ describe('secured machines, as their page says', () => {
     await openstack.ok(...words('server start tpm-vm'));
     const text = await hear('listening', /^HVG ready\n/m);
     expect(text).toMatch(/^HVG firmware kind=EFI secureboot=1/m);
-    measured = pcr7Of(text);
-    expect(measured).toMatch(/^(?!0{64})[\dA-F]{64}$/);
-  });
-
-  it('have it after a resize too, and it measures the same', async () => {
-    await openstack.ok(...words('flavor create --ram 640 --disk 1 --vcpus 1 for-the-tpm'));
-    await openstack.ok(...words('server resize --flavor for-the-tpm --wait tpm-vm'));
-    const text = await hear('listening', /^HVG ready\n/m);
-    expect(text).toMatch(/^HVG firmware kind=EFI secureboot=1/m);
-    expect(pcr7Of(text)).toBe(measured);
-    await openstack.ok(...words('server resize confirm tpm-vm'));
+    expect(text).toMatch(/^HVG tpm present=1 version=2 .*pcr7=(?!0{64})[\dA-F]{64}/m);
   });
 
   it('are refused where no host is guarded, and for shielding data that is not there', async () => {
