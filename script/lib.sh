@@ -13,7 +13,7 @@ packages_of() {
   case $1 in
     compile) printf '%s\n' 'python3 python3' 'make make' 'g++ g++' ;;
     engine) printf '%s\n' 'qemu-system-x86_64 qemu-system-x86' '/usr/share/OVMF/OVMF_CODE_4M.fd ovmf' 'swtpm swtpm' \
-      "/usr/lib/$(uname -m)-linux-gnu/qemu/block-iscsi.so qemu-block-extra" ;;
+      "/usr/lib/$(uname -m)-linux-gnu/qemu/block-iscsi.so qemu-block-extra" 'tgtd tgt' ;;
     guests) printf '%s\n' 'busybox busybox-static' 'mcopy mtools' 'mkfs.vfat dosfstools' 'sgdisk gdisk' 'zstd zstd' \
       'xz xz-utils' 'qemu-img qemu-utils' ;;
     clients) printf '%s\n' 'openstack python3-openstackclient' 'nova python3-novaclient' 'glance python3-glanceclient' \
@@ -23,8 +23,8 @@ packages_of() {
       'xorriso xorriso' 'isoinfo genisoimage' '/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml' \
       '/usr/lib/python3/dist-packages/requests/__init__.py python3-requests' '/usr/lib/grub/i386-pc/moddep.lst grub-pc-bin' \
       '/usr/lib/grub/x86_64-efi/moddep.lst grub-efi-amd64-bin' 'grub-mkimage grub-common' \
-      'tgtd tgt' 'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' \
-      'smbd samba' 'smbclient smbclient' ;;
+      'openssl openssl' 'ssh-keygen openssh-client' 'pgrep procps' \
+      'smbd samba' 'smbclient smbclient' 'iscsi-inq libiscsi-bin' ;;
     *) die "no group of packages named $1" ;;
   esac
 }

@@ -9,3 +9,4 @@ export * from './network/node/index.js';
 export * from './block-storage/backends/backend.js';
 export { createBackends, type BackendsOptions } from './block-storage/backends/create-backends.js';
 export { smbShare, type SmbShare, type SmbShareOptions } from './block-storage/backends/smb-backend.js';
+export { endVolumeTargets, type IscsiOptions } from './block-storage/backends/iscsi-backend.js';

@@ -6,6 +6,7 @@ import {
   createMetadataService,
   createNetworkNode,
   createNovaService,
+  endVolumeTargets,
   metadataOptions,
   novaOptions,
   openrc,
@@ -76,6 +77,8 @@ export async function runCloud(options: UpOptions): Promise<RunningCloud> {
   try {
     const settings = await prepareSettings(options);
     const share = await smbShare(options.state.cloud);
+    // Last of all: guests write to their volumes until their hosts are shut down.
+    teardown.add('targets of volumes', () => endVolumeTargets(options.state.cloud));
     const hosts: EmulatedHost[] = [];
     for (const spec of settings.hosts) {
       options.onProgress(`starting emulated host ${spec.name} (Windows Server ${spec.release})`);

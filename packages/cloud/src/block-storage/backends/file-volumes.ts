@@ -1,12 +1,5 @@
 import type { Logger } from 'pino';
-import {
-  BackendError,
-  type BackendStats,
-  type ImageContent,
-  type LongWork,
-  type StoredSnapshot,
-  type StoredVolume,
-} from './backend.js';
+import type { BackendStats, ImageContent, LongWork, StoredSnapshot, StoredVolume } from './backend.js';
 import type { DiskFiles, FileFormatOfVolumes, Scratch } from './disk-files.js';
 import { guarded } from './failure.js';
 import { readImage } from './image-content.js';
@@ -109,6 +102,11 @@ export class FileVolumes {
     });
   }
 
+  /** Undoes an {@link extend} of which nobody was told. */
+  takeBack({ id, sizeGb }: StoredVolume): Promise<void> {
+    return guarded(() => this.#disks.shrinkBack(this.files.volume(id), bytesOf(sizeGb)));
+  }
+
   async createSnapshot(snapshot: StoredSnapshot): Promise<void> {
     await this.#make(this.files.snapshot(snapshot.id), (path) =>
       this.#disks.copy(this.files.volume(snapshot.volumeId), path, bytesOf(snapshot.sizeGb)),
@@ -131,33 +129,5 @@ export class FileVolumes {
   /** @throws BackendError NOT_FOUND */
   async requireThere(volumeId: string): Promise<void> {
     await guarded(() => this.#disks.size(this.files.volume(volumeId)));
-  }
-}
-
-/** Which volumes hosts have. */
-export class Attached {
-  readonly #hosts = new Map<string, Set<string>>();
-
-  add(volumeId: string, host: string): void {
-    const hosts = this.#hosts.get(volumeId) ?? new Set();
-    this.#hosts.set(volumeId, hosts.add(host));
-  }
-
-  /** Whether nobody has it any more. */
-  remove(volumeId: string, host: string): boolean {
-    const hosts = this.#hosts.get(volumeId);
-    hosts?.delete(host);
-    if (hosts !== undefined && hosts.size > 0) return false;
-    this.#hosts.delete(volumeId);
-    return true;
-  }
-
-  has(volumeId: string): boolean {
-    return this.#hosts.has(volumeId);
-  }
-
-  /** @throws BackendError VOLUME_IN_USE */
-  refuse(volumeId: string, why: string): void {
-    if (this.has(volumeId)) throw new BackendError('VOLUME_IN_USE', why);
   }
 }

@@ -15,6 +15,7 @@ const BOTH = [candidate('smb', 5), candidate('iscsi', 5)];
 describe('the choice of a back end', () => {
   it.each<[string, readonly Candidate[], Partial<Wanted>, string | RegExp]>([
     ['the first of equals', BOTH, {}, 'smb'],
+    ['the first of almost equals', [candidate('smb', 5), candidate('iscsi', 5.9)], {}, 'smb'],
     ['the emptiest', [candidate('smb', 5), candidate('iscsi', 6)], {}, 'iscsi'],
     ['by name', BOTH, { extraSpecs: { volume_backend_name: 'iscsi' } }, 'iscsi'],
     ['by capability', BOTH, { extraSpecs: { 'capabilities:storage_protocol': '<in> iSC' } }, 'iscsi'],

@@ -57,12 +57,16 @@ function reasonAgainst(candidate: Candidate, wanted: Wanted): string | null {
 
 export type Choice = { readonly host: string } | { readonly host: null; readonly reason: string };
 
-/** The back end with the most free space of those that fit (CapacityFilter, CapabilitiesFilter, CapacityWeigher); the first of equals. */
+/**
+ * The back end with the most free space of those that fit (CapacityFilter, CapabilitiesFilter, CapacityWeigher); the first of equals. Those on
+ * one file system are equals, though they were not asked in the same instant: less than 1 GiB makes no difference.
+ */
 export function chooseBackend(candidates: readonly Candidate[], wanted: Wanted): Choice {
   const against = candidates.map((candidate) => reasonAgainst(candidate, wanted));
   const fitting = candidates.filter((_, index) => against[index] === null);
   const best = fitting.reduce<Candidate | undefined>(
-    (found, next) => (found === undefined || next.stats.freeBytes > found.stats.freeBytes ? next : found),
+    (found, next) =>
+      found === undefined || next.stats.freeBytes >= found.stats.freeBytes + GIB ? next : found,
     undefined,
   );
   if (best !== undefined) return { host: best.host };
