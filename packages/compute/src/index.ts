@@ -16,6 +16,7 @@ export * from './rest/clients.js';
 export * from './config.js';
 export * from './instance-metadata/index.js';
 export { imageOf } from './manager/image-facts.js';
+export { hostedFlavor } from './manager/block-devices.js';
 export * from './pci/alias.js';
 export * from './pci/assign.js';
 export { parseDeviceSpecs } from './pci/device-spec.js';

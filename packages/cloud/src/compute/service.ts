@@ -29,6 +29,8 @@ import { registerSecurityGroups } from './servers/security-groups.js';
 import { registerServerTopology } from './servers/topology.js';
 import { registerServerUpdate } from './servers/update.js';
 import { registerExternalEvents } from './servers/external-events.js';
+import { registerVolumeAttachments } from './servers/volume-attachments.js';
+import { releaseLostReservations } from './servers/block-devices/reserve.js';
 import { registerServices } from './services/routes.js';
 import { registerZones } from './services/zones.js';
 import { COMPUTE_MIGRATIONS } from './store/migrations.js';
@@ -61,6 +63,7 @@ function registerAll(route: Route, nova: Nova, conductor: Conductor): void {
   registerServerActions(route, nova, conductor);
   registerServerMetadata(route, nova);
   registerServerNetworks(route, nova);
+  registerVolumeAttachments(route, nova);
   registerServerTopology(route, nova);
   registerSecurityGroups(route, nova);
   registerServerDiagnostics(route, nova);
@@ -153,6 +156,9 @@ export function createNovaService(kernel: CloudKernel, deps: NovaDeps): NovaServ
       }, nova.config.reportIntervalS * 1000);
       beat.unref();
       await conductor.recover();
+      releaseLostReservations(nova).catch((error: unknown) =>
+        kernel.log.warn({ err: error }, 'lost reservations of volumes were not looked for'),
+      );
     },
     async stop() {
       clearInterval(beat);

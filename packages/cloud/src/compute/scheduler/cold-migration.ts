@@ -1,5 +1,10 @@
 import { hostname } from 'node:os';
-import { InstanceNotFoundError, UnexpectedTaskStateError, type MigrationRecord } from '@nova-hyperv/compute';
+import {
+  hostedFlavor,
+  InstanceNotFoundError,
+  UnexpectedTaskStateError,
+  type MigrationRecord,
+} from '@nova-hyperv/compute';
 import type { Flavor } from '@nova-hyperv/driver';
 import type { Nova } from '../deps.js';
 import { finishEvent, startEvent } from '../store/actions.js';
@@ -126,7 +131,7 @@ export class ColdMigrations {
       const claimed = await placement.claim({
         consumerUuid: server.uuid,
         providerUuid: candidate.providerUuid,
-        resources: flavorResources(flavor),
+        resources: flavorResources(hostedFlavor(server, flavor)),
         projectId: server.projectId,
         userId: server.userId,
       });

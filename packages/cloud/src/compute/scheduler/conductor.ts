@@ -1,5 +1,6 @@
 import {
   ComputeError,
+  hostedFlavor,
   InstanceNotFoundError,
   MIGRATION_IN_PROGRESS,
   UnexpectedTaskStateError,
@@ -22,6 +23,7 @@ import {
 } from '../store/request-specs.js';
 import { ColdMigrations, type MigrateServerRequest } from './cold-migration.js';
 import { KeyedLock } from '../../kernel/keyed-lock.js';
+import { releaseLocally } from '../servers/block-devices/reserve.js';
 import { flavorResources } from './resources.js';
 import { NoValidHostError, selectHosts, type Choice } from './scheduler.js';
 import { WorkQueue } from '../../kernel/work-queue.js';
@@ -130,6 +132,7 @@ export class Conductor implements Rescheduler {
       if (row === null || row.taskState !== 'deleting' || row.host !== abandonedHost) return;
       await this.#nova.placement.release(uuid);
       await this.#endMigration(uuid);
+      await releaseLocally(this.#nova, uuid);
       await this.#nova.db.transaction().execute((trx) => destroyIn(trx, uuid));
     });
   }
@@ -227,6 +230,7 @@ export class Conductor implements Rescheduler {
     if (instance === null || instance.host !== null) return;
     if (instance.taskState === 'deleting') {
       await this.#nova.placement.release(uuid);
+      await releaseLocally(this.#nova, uuid);
       await this.#nova.db.transaction().execute((trx) => destroyIn(trx, uuid));
       return;
     }
@@ -269,7 +273,7 @@ export class Conductor implements Rescheduler {
         const claimed = await this.#nova.placement.claim({
           consumerUuid: instance.uuid,
           providerUuid: choice.candidate.providerUuid,
-          resources: flavorResources(instance.flavor),
+          resources: flavorResources(hostedFlavor(instance, instance.flavor)),
           projectId: instance.projectId,
           userId: instance.userId,
         });

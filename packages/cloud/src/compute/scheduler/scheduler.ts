@@ -1,4 +1,4 @@
-import { pciRequestsOf, type InstanceRecord } from '@nova-hyperv/compute';
+import { hostedFlavor, pciRequestsOf, type InstanceRecord } from '@nova-hyperv/compute';
 import type { Nova } from '../deps.js';
 import type { Candidate } from '../ports.js';
 import type { RequestSpec } from '../store/request-specs.js';
@@ -135,7 +135,7 @@ export async function selectHosts(
     const advice = last === null ? 'There are not enough hosts available.' : last.advice(request);
     throw new NoValidHostError(advice, removals);
   }
-  const query = candidateQuery(instance.flavor, spec.imageProperties);
+  const query = candidateQuery(hostedFlavor(instance, instance.flavor), spec.imageProperties);
   const candidates = new Map((await nova.placement.candidates(query)).map((one) => [one.providerUuid, one]));
   const choices: Choice[] = [];
   const short: Removal[] = [];

@@ -13,7 +13,10 @@ import { limitsOf } from '../store/quotas.js';
 import type { NewServer } from '../store/records.js';
 import type { RequestSpec } from '../store/request-specs.js';
 import { insertServers } from '../store/server-writes.js';
-import { ephemeralSizes, servedDevices } from './block-devices.js';
+import { planDevices, type DevicePlan } from './block-devices/plan.js';
+import { mappingsOf, type Mapping } from './block-devices/request.js';
+import { newDevice, withReservedVolumes } from './block-devices/reserve.js';
+import { lookAtSources } from './block-devices/sources.js';
 import { createSchema, type ServerBody } from './create-schema.js';
 import { sanitizeHostname } from './hostname.js';
 import { checkImage, checkNuma, imageSystemMetadata } from './image-checks.js';
@@ -31,7 +34,8 @@ interface CheckedRequest {
   readonly max: number;
   readonly flavor: FlavorRecord;
   readonly image: ImageView;
-  readonly ephemeralsGb: readonly number[];
+  readonly devices: DevicePlan;
+  readonly volumes: readonly Mapping[];
   readonly keyData: string | null;
   readonly networks: ResolvedNetworks;
   readonly securityGroups: readonly GroupChoice[];
@@ -45,7 +49,6 @@ function refuse(what: string): never {
 
 /** What Nova does and this cloud does not yet: refused, never ignored. */
 function refuseUnserved(server: ServerBody): void {
-  if ((server.block_device_mapping?.length ?? 0) > 0) refuse('block_device_mapping (booting from volumes)');
   if ((server.personality?.length ?? 0) > 0)
     refuse('personality (injected files; use user_data or a config drive)');
   if ((server.trusted_image_certificates?.length ?? 0) > 0) refuse('trusted_image_certificates');
@@ -67,13 +70,9 @@ function counts(server: ServerBody): { min: number; max: number } {
 /** The last part of an identifier that may be a resource's address. */
 const lastPart = (reference: string): string => reference.split('/').at(-1) ?? '';
 
-async function findImage(nova: Nova, call: Call, server: ServerBody): Promise<ImageView> {
-  const id = lastPart(server.imageRef ?? '');
-  if (id === '') {
-    // To boot from a volume is to name no image: then it is the volume that is not served.
-    servedDevices(server.block_device_mapping_v2 ?? []);
-    throw badRequest('Invalid imageRef provided.');
-  }
+/** Null when the request names none, and boots from a volume. */
+async function findImage(nova: Nova, call: Call, id: string): Promise<ImageView | null> {
+  if (id === '') return null;
   const image = await nova.images.get(id, call.token);
   if (image === null) throw badRequest('Can not find requested image');
   return image;
@@ -110,8 +109,13 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
   const { min, max } = counts(server);
   const destination = await resolveDestination(nova, call, server);
   const flavor = await findFlavorOf(nova, call, server);
-  const image = await findImage(nova, call, server);
-  checkImage(image, flavor, call.context);
+  const imageId = lastPart(server.imageRef ?? '');
+  const mappings = mappingsOf(server, imageId);
+  if (mappings.length === 0) throw badRequest('Invalid imageRef provided.');
+  const named = await findImage(nova, call, imageId);
+  const devices = planDevices(mappings, imageId, driverFlavor(flavor), max);
+  const { image, volumes } = await lookAtSources(nova, call.token, devices, named);
+  checkImage(image, flavor, call.context, devices.bootVolume === null ? 'image' : 'volume');
   checkTraits(flavor.extraSpecs, image.properties);
   checkNuma(driverFlavor(flavor), image.properties);
   checkPciRequests(nova, flavor);
@@ -126,7 +130,8 @@ async function check(nova: Nova, call: Call): Promise<CheckedRequest> {
     max,
     flavor,
     image,
-    ephemeralsGb: ephemeralSizes(server.block_device_mapping_v2 ?? [], image.id, flavor),
+    devices,
+    volumes,
     destination,
     keyData: await findKey(nova, call, server.key_name),
     networks: await resolveNetworks(nova, asker, server.networks, max),
@@ -152,9 +157,9 @@ function newServer(call: Call, request: CheckedRequest, reservationId: string, i
     hostname: server.hostname ?? sanitizeHostname(displayName, `Server-${uuid}`),
     userId: call.context.userId,
     projectId: call.context.projectId,
-    imageRef: image.id,
+    imageRef: request.devices.bootVolume === null ? image.id : '',
     flavor: driverFlavor(flavor),
-    ephemeralsGb: request.ephemeralsGb,
+    ephemeralsGb: request.devices.ephemeralsGb,
     keyName: server.key_name ?? null,
     keyData: request.keyData,
     userData: server.user_data ?? null,
@@ -193,12 +198,16 @@ async function create(nova: Nova, call: Call): Promise<object> {
   const wanted = Array.from({ length: request.max }, (_, index) =>
     newServer(call, request, reservationId, index),
   );
-  const stored = await insertServers(nova, {
-    servers: wanted,
-    minimum: request.min,
-    context: call.context,
-    spec: (server) => newSpec(call, request, server),
-  });
+  const devices = wanted.flatMap(({ uuid }) => request.volumes.map((volume) => newDevice(uuid, volume)));
+  const stored = await withReservedVolumes(nova, call.token, devices, (reserved) =>
+    insertServers(nova, {
+      servers: wanted,
+      minimum: request.min,
+      context: call.context,
+      spec: (server) => newSpec(call, request, server),
+      devices: ({ uuid }) => reserved.filter(({ instanceUuid }) => instanceUuid === uuid),
+    }),
+  );
   nova.wakeConductor();
   if (request.server.return_reservation_id === true) return { reservation_id: reservationId };
   const uuid = stored[0]?.uuid ?? '';

@@ -4,6 +4,7 @@ import { isUuid } from '../../kernel/ids.js';
 import { parse } from '../../kernel/validate.js';
 import type { Call, Route } from '../api/call.js';
 import type { Nova } from '../deps.js';
+import { recordAction } from '../store/actions.js';
 
 const STATUSES = ['completed', 'failed', 'in-progress'] as const;
 /** nova/objects/external_event.py; 2.51, 2.76 and 2.82 added the last three. */
@@ -52,7 +53,11 @@ async function deliver(nova: Nova, call: Call): Promise<object> {
     const compute = row?.host === undefined || row.host === null ? undefined : nova.compute(row.host);
     const { server_uuid: instanceUuid, name, status } = event;
     const tag = event.tag ?? null;
-    if (compute !== undefined) await compute.externalInstanceEvent({ name, instanceUuid, tag, status });
+    if (compute !== undefined) {
+      if (name === 'volume-extended') await recordExtension(nova, call, instanceUuid);
+      const { requestId } = call.context;
+      await compute.externalInstanceEvent({ name, instanceUuid, tag, status, requestId });
+    }
     // 422: the server is there, its host does not take events (yet).
     const code = row === undefined ? 404 : compute === undefined ? 422 : 200;
     if (code === 200) taken += 1;
@@ -62,6 +67,12 @@ async function deliver(nova: Nova, call: Call): Promise<object> {
   if (taken === 0 && missing === events.length) throw notFound('No instances found for any event');
   call.reply.code(taken === events.length ? 200 : 207);
   return { events: results };
+}
+
+/** nova/compute/api.py, external_instance_event: users see that their volume grew. */
+function recordExtension(nova: Nova, call: Call, instanceUuid: string): Promise<void> {
+  const { requestId, userId, projectId } = call.context;
+  return recordAction(nova.db, { instanceUuid, requestId, userId, projectId, action: 'extend_volume' });
 }
 
 /** What Neutron and Cinder tell Nova: passed on to the server's host. */

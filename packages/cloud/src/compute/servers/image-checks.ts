@@ -13,9 +13,21 @@ const GIB = 1024 ** 3;
  * Refuses what cannot be built from this image with this flavor, before anything is stored. Throws 400, or 403 for a
  * flavor without a disk, which Nova's default policy leaves to administrators.
  */
-export function checkImage(image: ImageView, flavor: FlavorRecord, context: RequestContext): void {
+export function checkImage(
+  image: ImageView,
+  flavor: FlavorRecord,
+  context: RequestContext,
+  bootsFrom: 'image' | 'volume',
+): void {
   if (image.status !== 'active') throw badRequest(`Image ${image.id} is not active.`);
   if (flavor.memoryMb < image.minRamMb) throw badRequest("Flavor's memory is too small for requested image.");
+  // A volume has its own size, which Cinder looks after.
+  if (bootsFrom === 'image') checkDisk(image, flavor, context);
+  checkProperties(image);
+  checkSecureBoot(flavor.name, flavor.extraSpecs, image.id, image.properties);
+}
+
+function checkDisk(image: ImageView, flavor: FlavorRecord, context: RequestContext): void {
   if (flavor.rootGb === 0) {
     if (!context.isAdmin) {
       throw forbidden(
@@ -25,8 +37,6 @@ export function checkImage(image: ImageView, flavor: FlavorRecord, context: Requ
   } else {
     checkSize(image, flavor);
   }
-  checkProperties(image);
-  checkSecureBoot(flavor.name, flavor.extraSpecs, image.id, image.properties);
 }
 
 function checkSize(image: ImageView, flavor: FlavorRecord): void {

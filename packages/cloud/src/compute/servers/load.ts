@@ -1,4 +1,5 @@
 import type { Nova } from '../deps.js';
+import { blockDevicesOfAll } from '../store/block-devices.js';
 import { latestFaults } from '../store/faults.js';
 import type { ServerRecord } from '../store/records.js';
 import { requestSpecsOf } from '../store/request-specs.js';
@@ -22,10 +23,12 @@ export async function loadExtras(
   const uuids = servers.map((server) => server.uuid);
   const faults = await latestFaults(nova.db, uuids);
   const specs = await requestSpecsOf(nova.db, uuids);
+  const devices = await blockDevicesOfAll(nova.db, uuids);
   const services = await listServices(nova.db);
   return (server) => ({
     fault: faults.get(server.uuid) ?? null,
     spec: specs.get(server.uuid) ?? null,
+    devices: devices.get(server.uuid) ?? [],
     hostStatus: hostStatus(nova, services, server.host),
   });
 }

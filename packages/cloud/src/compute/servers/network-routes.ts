@@ -54,10 +54,5 @@ export function registerServerNetworks(route: Route, nova: Nova): void {
   route('GET', '/servers/:id/os-interface/:port', (call) => showInterface(nova, call));
   route('POST', '/servers/:id/os-interface', () => unserved('Attaching interfaces'));
   route('DELETE', '/servers/:id/os-interface/:port', () => unserved('Detaching interfaces'));
-  route('GET', '/servers/:id/os-volume_attachments', async (call) => {
-    await findServer(nova, call);
-    return { volumeAttachments: [] };
-  });
-  route('POST', '/servers/:id/os-volume_attachments', () => unserved('Attaching volumes'));
   route('POST', '/servers/:id/remote-consoles', () => unserved('Opening a console'), { since: 6 });
 }

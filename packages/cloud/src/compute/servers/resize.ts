@@ -75,7 +75,8 @@ async function newFlavor(nova: Nova, call: Call, flavorId: string): Promise<Flav
 }
 
 function checkFlavor(nova: Nova, call: Call, server: ServerRecord, flavor: FlavorRecord): void {
-  if (flavor.rootGb === 0 && server.flavor.rootGb !== 0) {
+  const bootsFrom = server.imageRef === '' ? 'volume' : 'image';
+  if (bootsFrom === 'image' && flavor.rootGb === 0 && server.flavor.rootGb !== 0) {
     throw badRequest(
       'Server disk was unable to be resized because: Resize to zero disk flavor is not allowed.',
     );
@@ -83,7 +84,7 @@ function checkFlavor(nova: Nova, call: Call, server: ServerRecord, flavor: Flavo
   if (flavor.flavorId === server.flavor.flavorId)
     throw badRequest('When resizing, instances must change flavor!');
   const image = { ...imageOf(server), status: 'active' };
-  checkImage(image, flavor, call.context);
+  checkImage(image, flavor, call.context, bootsFrom);
   checkTraits(flavor.extraSpecs, image.properties);
   checkNuma(driverFlavor(flavor), image.properties);
   checkPciRequests(nova, flavor);

@@ -76,6 +76,18 @@ export const STATE_RULES = {
     taskStates: [null],
     launched: true,
   },
+  attachVolume: {
+    action: 'attach_volume',
+    vmStates: ['active', 'paused', 'stopped', 'resized', 'soft-delete', 'shelved', 'shelved_offloaded'],
+    taskStates: [null],
+    launched: true,
+  },
+  detachVolume: {
+    action: 'detach_volume',
+    vmStates: ['active', 'paused', 'stopped', 'resized', 'soft-delete', 'shelved', 'shelved_offloaded'],
+    taskStates: [null],
+    launched: true,
+  },
   metadata: {
     action: 'update metadata',
     vmStates: ['active', 'paused', 'suspended', 'stopped'],

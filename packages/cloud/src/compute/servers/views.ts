@@ -1,3 +1,4 @@
+import type { BlockDeviceRecord } from '@nova-hyperv/compute';
 import type { Flavor } from '@nova-hyperv/driver';
 import { isoSeconds } from '../../kernel/time.js';
 import { bookmark, links, type Call } from '../api/call.js';
@@ -15,6 +16,7 @@ export type HostStatus = 'UP' | 'DOWN' | 'MAINTENANCE' | 'UNKNOWN' | '';
 export interface ServerExtras {
   readonly fault: Fault | null;
   readonly spec: RequestSpec | null;
+  readonly devices: readonly BlockDeviceRecord[];
   readonly hostStatus: HostStatus;
 }
 
@@ -87,6 +89,16 @@ function adminView(call: Call, server: ServerRecord): object {
   };
 }
 
+/** 2.3 adds what becomes of a volume when its server goes. */
+function volumesView(call: Call, devices: readonly BlockDeviceRecord[]): readonly object[] {
+  return devices
+    .filter(({ volumeId }) => volumeId !== null)
+    .map(({ volumeId, deleteOnTermination }) => ({
+      id: volumeId,
+      ...(call.version >= 3 ? { delete_on_termination: deleteOnTermination } : {}),
+    }));
+}
+
 /** Fields that came with a microversion. */
 function laterFields(call: Call, server: ServerRecord, extras: ServerExtras, single: boolean): object {
   const fields: readonly (readonly [since: number, field: object])[] = [
@@ -124,7 +136,10 @@ export function serverDetail(
     user_id: server.userId,
     metadata: server.metadata,
     hostId: hostId(server.host, server.projectId),
-    image: { id: server.imageRef, links: [bookmark(call, 'images', server.imageRef)] },
+    image:
+      server.imageRef === ''
+        ? ''
+        : { id: server.imageRef, links: [bookmark(call, 'images', server.imageRef)] },
     flavor: flavorView(call, server.flavor),
     created: isoSeconds(server.createdAt),
     updated: isoSeconds(server.updatedAt ?? server.createdAt),
@@ -142,7 +157,7 @@ export function serverDetail(
     'OS-EXT-STS:task_state': server.taskState,
     'OS-EXT-STS:vm_state': server.vmState,
     'OS-EXT-STS:power_state': server.powerState,
-    'os-extended-volumes:volumes_attached': [],
+    'os-extended-volumes:volumes_attached': volumesView(call, extras.devices),
     ...(groups.length > 0 ? { security_groups: groups.map((name) => ({ name })) } : {}),
     ...(showFault && extras.fault !== null ? { fault: faultView(call, extras.fault) } : {}),
     ...laterFields(call, server, extras, single),

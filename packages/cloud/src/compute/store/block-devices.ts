@@ -109,6 +109,20 @@ export async function blockDevicesOf(
   return rows.map(toDevice);
 }
 
+/** Of a volume, whoever has it. */
+export async function blockDevicesWith(
+  db: Executor,
+  volumeId: string,
+): Promise<readonly BlockDeviceRecord[]> {
+  const rows = await db
+    .selectFrom('compute_block_device')
+    .selectAll()
+    .where('volume_id', '=', volumeId)
+    .orderBy('id')
+    .execute();
+  return rows.map(toDevice);
+}
+
 /** Variables of one SQLite statement that are safe with every build. */
 const CHUNK = 500;
 

@@ -1,7 +1,9 @@
 import { forbidden } from '../../kernel/errors.js';
 import type { RequestContext } from '../../kernel/service.js';
+import type { BlockDeviceRecord } from '@nova-hyperv/compute';
 import type { Nova } from '../deps.js';
 import { recordAction } from './actions.js';
+import { insertBlockDevices } from './block-devices.js';
 import { limitsOf, usageOf, type Usage } from './quotas.js';
 import { toRow, toServer, type NewServer, type ServerRecord } from './records.js';
 import { insertRequestSpec, type RequestSpec } from './request-specs.js';
@@ -12,6 +14,7 @@ interface NewBuilds {
   readonly minimum: number;
   readonly context: RequestContext;
   readonly spec: (server: NewServer) => RequestSpec;
+  readonly devices: (server: NewServer) => readonly BlockDeviceRecord[];
 }
 
 /** How many of `wanted` the limit leaves room for; -1 is no limit. */
@@ -49,6 +52,7 @@ export async function insertServers(nova: Nova, builds: NewBuilds): Promise<read
         .returningAll()
         .executeTakeFirstOrThrow();
       await insertRequestSpec(trx, builds.spec(server));
+      await insertBlockDevices(trx, builds.devices(server));
       await recordAction(trx, {
         instanceUuid: server.uuid,
         requestId: context.requestId,
