@@ -177,7 +177,7 @@ async function startHost(
     engine: options.engine,
     shares: [
       {
-        remotePath: String.raw`\\${share.server}\${share.share}`,
+        remotePath: `\\\\${share.server}\\${share.share}`,
         folder: share.folder,
         username: share.username,
         password: share.password,

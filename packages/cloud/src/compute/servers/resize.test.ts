@@ -217,9 +217,6 @@ describe('block devices', () => {
     expect((await boot(root, { ...blank, boot_index: 1 })).result).toEqual(refused(400, 'Boot sequence'));
     expect((await boot({ ...root, boot_index: 1 })).result).toEqual(refused(400, 'Mapping image to local'));
     expect((await boot({ ...root, uuid: 'x' })).result).toEqual(refused(400, 'Boot sequence'));
-    expect(
-      (await boot(root, { source_type: 'blank', destination_type: 'volume', volume_size: 1 })).result,
-    ).toEqual(refused(400, 'there is no block storage service yet'));
     const one = { ...blank, volume_size: 1 };
     expect((await boot(root, one, one, one)).result).toEqual(
       refused(400, 'more local devices than the limit'),

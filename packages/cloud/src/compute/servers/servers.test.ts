@@ -101,7 +101,6 @@ describe('creating', () => {
     ['an unknown port', { networks: [{ port: IMAGE_ID }] }, /Port id .* could not be found/],
     ['an unknown group', { security_groups: [{ name: 'db' }] }, /Security group db not found/],
     ['an unknown zone', { availability_zone: 'mars' }, /availability zone is not available/],
-    ['a volume', { block_device_mapping_v2: [{ source_type: 'volume', uuid: 'v' }] }, /not served/],
     ['injected files', { personality: [{ path: '/a', contents: '' }] }, /not served/],
     ['an unknown member', { tags: ['a'] }, /not known at this microversion/],
     ['a wrong count', { min_count: 3, max_count: 2 }, /min_count must be <= max_count/],

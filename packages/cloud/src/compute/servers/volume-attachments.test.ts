@@ -19,9 +19,11 @@ afterEach(() => bench.close());
 const path = (id = ''): string => `/servers/${server}/os-volume_attachments${id === '' ? '' : `/${id}`}`;
 const attach = (body: object = {}, version = '2.79', as = ALICE): Promise<Answer> =>
   bench.ask('POST', path(), { as, version, body: { volumeAttachment: { volumeId: volume, ...body } } });
-const devices = (): Promise<readonly BlockDeviceRecord[]> => createSqliteBlockDeviceStore(bench.db).list(server);
+const devices = (): Promise<readonly BlockDeviceRecord[]> =>
+  createSqliteBlockDeviceStore(bench.db).list(server);
 const status = (): string | undefined => bench.volumes.volumes.get(volume)?.status;
-const message = (answer: Answer): string => Object.values(answer.json<Record<string, { message: string }>>())[0]?.message ?? '';
+const message = (answer: Answer): string =>
+  Object.values(answer.json<Record<string, { message: string }>>())[0]?.message ?? '';
 
 describe('attaching a volume', () => {
   it('answers where it will be, and shows it', async () => {
@@ -53,7 +55,9 @@ describe('attaching a volume', () => {
       },
     });
     const view = await bench.show<Record<string, unknown>>(server, { as: ALICE, version: '2.3' });
-    expect(view['os-extended-volumes:volumes_attached']).toEqual([{ id: volume, delete_on_termination: true }]);
+    expect(view['os-extended-volumes:volumes_attached']).toEqual([
+      { id: volume, delete_on_termination: true },
+    ]);
     const actions = (await bench.ask('GET', `/servers/${server}/os-instance-actions`, { as: ALICE })).text;
     expect(actions).toContain('"attach_volume"');
   });
@@ -68,7 +72,12 @@ describe('attaching a volume', () => {
   });
 
   it.each([
-    ['a volume that is not there', { volumeId: '99999999-9999-4999-8999-999999999999' }, 404, /^Volume \S+ could not be found\.$/],
+    [
+      'a volume that is not there',
+      { volumeId: '99999999-9999-4999-8999-999999999999' },
+      404,
+      /^Volume \S+ could not be found\.$/,
+    ],
     ['no UUID', { volumeId: 'x' }, 400, /volumeId/],
     ['a name that is none', { device: 'sdb' }, 400, /device/],
   ])('refuses %s', async (_, body, code, text) => {
@@ -108,13 +117,16 @@ describe('attaching a volume', () => {
     expect((await attach()).status).toBe(409);
   });
 
-  it.each(['refuse', 'unavailable'] as const)('leaves nothing when the host answers “%s”', async (outcome) => {
-    compute.outcome = outcome;
-    expect((await attach()).status).toBe(outcome === 'refuse' ? 409 : 503);
-    expect(await devices()).toEqual([]);
-    expect(status()).toBe('available');
-    expect(bench.volumes.held.size).toBe(0);
-  });
+  it.each(['refuse', 'unavailable'] as const)(
+    'leaves nothing when the host answers “%s”',
+    async (outcome) => {
+      compute.outcome = outcome;
+      expect((await attach()).status).toBe(outcome === 'refuse' ? 409 : 503);
+      expect(await devices()).toEqual([]);
+      expect(status()).toBe('available');
+      expect(bench.volumes.held.size).toBe(0);
+    },
+  );
 
   it('knows tags from 2.49 and delete_on_termination from 2.79 on', async () => {
     expect((await attach({ tag: 'x' }, '2.48')).status).toBe(400);
@@ -153,7 +165,12 @@ describe('detaching a volume', () => {
     expect(await devices()).toMatchObject([{ state: 'attached' }]);
     const root = bench.volumes.add({ bootable: true });
     server = await bench.bootId(
-      { imageRef: '', block_device_mapping_v2: [{ uuid: root, source_type: 'volume', destination_type: 'volume', boot_index: 0 }] },
+      {
+        imageRef: '',
+        block_device_mapping_v2: [
+          { uuid: root, source_type: 'volume', destination_type: 'volume', boot_index: 0 },
+        ],
+      },
       { as: ALICE },
     );
     volume = root;
@@ -163,7 +180,11 @@ describe('detaching a volume', () => {
 
 describe('changing an attachment', () => {
   const update = (body: object, version: string, as = ALICE): Promise<Answer> =>
-    bench.ask('PUT', path(volume), { as, version, body: { volumeAttachment: { volumeId: volume, ...body } } });
+    bench.ask('PUT', path(volume), {
+      as,
+      version,
+      body: { volumeAttachment: { volumeId: volume, ...body } },
+    });
 
   it('changes what becomes of the volume, and nothing else', async () => {
     await attach({ tag: 'data' });
@@ -188,7 +209,10 @@ describe('growth of an attached volume', () => {
   it('is an action of the server, handed to its host', async () => {
     await attach();
     const events = [{ name: 'volume-extended', server_uuid: server, tag: volume }];
-    const answer = await bench.ask('POST', '/os-server-external-events', { version: '2.51', body: { events } });
+    const answer = await bench.ask('POST', '/os-server-external-events', {
+      version: '2.51',
+      body: { events },
+    });
     expect(answer.status).toBe(200);
     expect(compute.calls).toContain(`volume-extended ${volume}`);
     const actions = (await bench.ask('GET', `/servers/${server}/os-instance-actions`, { as: ALICE })).text;

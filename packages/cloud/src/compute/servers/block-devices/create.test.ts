@@ -17,7 +17,10 @@ const devices = (id: string): Promise<readonly BlockDeviceRecord[]> =>
 const message = (answer: Answer): string =>
   Object.values(answer.json<Record<string, { message: string }>>())[0]?.message ?? '';
 const boot = (mappings: readonly object[], server: object = {}): Promise<Answer> =>
-  bench.boot({ imageRef: '', block_device_mapping_v2: mappings, ...server }, { as: ALICE, version: '2.67' });
+  bench.boot(
+    { imageRef: '', networks: 'none', block_device_mapping_v2: mappings, ...server },
+    { as: ALICE, version: '2.67' },
+  );
 const bootId = async (mappings: readonly object[], server: object = {}): Promise<string> => {
   const answer = await boot(mappings, server);
   if (answer.status !== 202) throw new Error(answer.text);
@@ -53,7 +56,9 @@ describe('a server that boots from a volume', () => {
       },
     ]);
     // Its root disk is not on the host.
-    expect([...bench.placement.claims.values()].map(({ resources }) => resources['DISK_GB'])).toEqual([undefined]);
+    expect([...bench.placement.claims.values()].map(({ resources }) => resources['DISK_GB'])).toEqual([
+      undefined,
+    ]);
   });
 
   it('reserves a volume, and takes what the volume says for the image’s', async () => {
@@ -63,10 +68,19 @@ describe('a server that boots from a volume', () => {
       sizeGb: 5,
       imageMetadata: { hw_machine_type: 'hyperv-gen2', os_type: 'windows', min_ram: '0', image_name: 'gen2' },
     });
-    const id = await bootId([{ uuid: volume, source_type: 'volume', destination_type: 'volume', boot_index: 0 }]);
+    const id = await bootId([
+      { uuid: volume, source_type: 'volume', destination_type: 'volume', boot_index: 0 },
+    ]);
     const [device] = await devices(id);
-    expect(device).toMatchObject({ volumeId: volume, volumeSizeGb: 5, attachmentId: expect.stringMatching(/-/) });
-    expect(bench.volumes.held.get(device?.attachmentId ?? '')).toEqual({ volumeId: volume, instanceUuid: id });
+    expect(device).toMatchObject({
+      volumeId: volume,
+      volumeSizeGb: 5,
+      attachmentId: expect.stringMatching(/-/),
+    });
+    expect(bench.volumes.held.get(device?.attachmentId ?? '')).toEqual({
+      volumeId: volume,
+      instanceUuid: id,
+    });
     const { systemMetadata } = await bench.instances.get(id);
     expect(systemMetadata).toMatchObject({ image_hw_machine_type: 'hyperv-gen2', image_os_type: 'windows' });
     expect(systemMetadata).not.toHaveProperty('image_image_name');
@@ -102,7 +116,13 @@ describe('block devices of a new server', () => {
     const id = await bootId(
       [
         localRoot,
-        { source_type: 'blank', destination_type: 'volume', volume_size: 1, tag: 'scratch', disk_bus: 'SCSI' },
+        {
+          source_type: 'blank',
+          destination_type: 'volume',
+          volume_size: 1,
+          tag: 'scratch',
+          disk_bus: 'SCSI',
+        },
         { uuid: 'snapshot-1', source_type: 'snapshot', destination_type: 'volume' },
         { uuid: volume, source_type: 'volume', destination_type: 'volume', device_name: 'sdb' },
       ],
@@ -139,7 +159,9 @@ describe('block devices of a new server', () => {
   it('leave no reservation when the quota refuses', async () => {
     const volume = bench.volumes.add({ bootable: true });
     await bench.ask('PUT', '/os-quota-sets/p-alice', { body: { quota_set: { instances: 0 } } });
-    const answer = await boot([{ uuid: volume, source_type: 'volume', destination_type: 'volume', boot_index: 0 }]);
+    const answer = await boot([
+      { uuid: volume, source_type: 'volume', destination_type: 'volume', boot_index: 0 },
+    ]);
     expect(answer.status).toBe(403);
     expect(bench.volumes.volumes.get(volume)?.status).toBe('available');
   });
@@ -155,18 +177,42 @@ describe('block devices of a new server', () => {
 
   const bootVolume = { source_type: 'volume', destination_type: 'volume', boot_index: 0 };
   it.each([
-    ['no boot device', [{ source_type: 'blank', destination_type: 'volume', volume_size: 1 }], /Boot sequence for the instance/],
+    [
+      'no boot device',
+      [{ source_type: 'blank', destination_type: 'volume', volume_size: 1 }],
+      /Boot sequence for the instance/,
+    ],
     ['two of one index', [fromImage, { ...fromImage, boot_index: 0 }], /Boot sequence for the instance/],
     ['a gap', [fromImage, { ...fromImage, boot_index: 2 }], /Boot sequence for the instance/],
-    ['no size', [{ ...fromImage, volume_size: '' }], /^Images with destination_type 'volume' need to have a non-zero size specified$/],
-    ['a blank one without size', [fromImage, { source_type: 'blank', destination_type: 'volume' }], /^Blank volumes/],
+    [
+      'no size',
+      [{ ...fromImage, volume_size: '' }],
+      /^Images with destination_type 'volume' need to have a non-zero size specified$/,
+    ],
+    [
+      'a blank one without size',
+      [fromImage, { source_type: 'blank', destination_type: 'volume' }],
+      /^Blank volumes/,
+    ],
     ['no id', [{ ...fromImage, uuid: undefined }], /Missing device UUID\./],
     ['an id of nothing', [fromImage, { source_type: 'blank', uuid: 'x' }], /Invalid device UUID\./],
     ['no source', [{ boot_index: 0 }], /Some required fields are missing/],
-    ['an image on the host', [fromImage, { ...localRoot, boot_index: -1 }], /Mapping image to local is not supported\./],
-    ['a type for a volume that is there', [{ ...bootVolume, uuid: 'v', volume_type: 'fast' }], /Specifying volume type to existing volume is not supported\./],
+    [
+      'an image on the host',
+      [fromImage, { ...localRoot, boot_index: -1 }],
+      /Mapping image to local is not supported\./,
+    ],
+    [
+      'a type for a volume that is there',
+      [{ ...bootVolume, uuid: 'v', volume_type: 'fast' }],
+      /Specifying volume type to existing volume is not supported\./,
+    ],
     ['a volume that is not there', [{ ...bootVolume, uuid: 'v' }], /failed to get volume v\.$/],
-    ['a snapshot that is not there', [fromImage, { source_type: 'snapshot', destination_type: 'volume', uuid: 's' }], /failed to get snapshot s\.$/],
+    [
+      'a snapshot that is not there',
+      [fromImage, { source_type: 'snapshot', destination_type: 'volume', uuid: 's' }],
+      /failed to get snapshot s\.$/,
+    ],
     ['an image that is not there', [{ ...fromImage, uuid: 'i' }], /failed to get image i\.$/],
     ['an unknown bus', [{ ...fromImage, disk_bus: 'floppy' }], /The provided disk bus floppy is not valid\./],
     ['no device at all', [], /^Invalid imageRef provided\.$/],
@@ -177,7 +223,9 @@ describe('block devices of a new server', () => {
 
   it('refuses a volume that is not bootable, in use, shared or too small for its image', async () => {
     const plain = bench.volumes.add();
-    expect(message(await boot([{ ...bootVolume, uuid: plain }]))).toBe(`Block Device ${plain} is not bootable.`);
+    expect(message(await boot([{ ...bootVolume, uuid: plain }]))).toBe(
+      `Block Device ${plain} is not bootable.`,
+    );
     const used = bench.volumes.add({ bootable: true, status: 'in-use' });
     expect(message(await boot([{ ...bootVolume, uuid: used }]))).toContain('current status is in-use');
     const shared = bench.volumes.add({ bootable: true, multiattach: true });
@@ -193,7 +241,9 @@ describe('block devices of a new server', () => {
     expect(message(await boot([{ ...bootVolume, uuid: volume }], { max_count: 2 }))).toBe(
       'Cannot attach one or more volumes to multiple instances',
     );
-    const both = await boot([fromImage], { block_device_mapping: [{ device_name: 'vda', volume_id: volume }] });
+    const both = await boot([fromImage], {
+      block_device_mapping: [{ device_name: 'vda', volume_id: volume }],
+    });
     expect(message(both)).toBe(
       'Using different block_device_mapping syntaxes is not allowed in the same request.',
     );
