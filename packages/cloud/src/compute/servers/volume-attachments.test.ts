@@ -137,9 +137,9 @@ describe('attaching a volume', () => {
   });
 });
 
-describe('detaching a volume', () => {
-  const detach = (): Promise<Answer> => bench.ask('DELETE', path(volume), { as: ALICE });
+const detach = (): Promise<Answer> => bench.ask('DELETE', path(volume), { as: ALICE });
 
+describe('detaching a volume', () => {
   it('gives it back', async () => {
     await attach();
     expect((await detach()).status).toBe(202);
@@ -178,14 +178,14 @@ describe('detaching a volume', () => {
   });
 });
 
-describe('changing an attachment', () => {
-  const update = (body: object, version: string, as = ALICE): Promise<Answer> =>
-    bench.ask('PUT', path(volume), {
-      as,
-      version,
-      body: { volumeAttachment: { volumeId: volume, ...body } },
-    });
+const update = (body: object, version: string, as = ALICE): Promise<Answer> =>
+  bench.ask('PUT', path(volume), {
+    as,
+    version,
+    body: { volumeAttachment: { volumeId: volume, ...body } },
+  });
 
+describe('changing an attachment', () => {
   it('changes what becomes of the volume, and nothing else', async () => {
     await attach({ tag: 'data' });
     expect((await update({ delete_on_termination: true, tag: 'data' }, '2.85')).status).toBe(202);

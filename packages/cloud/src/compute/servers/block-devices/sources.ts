@@ -74,12 +74,12 @@ async function look(nova: Nova, token: string, mapping: Mapping): Promise<Looked
       );
       return { sizeGb: snapshot.sizeGb, metadata: imageOfVolume(volume) };
     }
-    case 'volume': {
-      const volume = await asked(() => cinder.volume(id), `failed to get volume ${id}.`);
-      checkVolume(volume, mapping.bootIndex === 0);
-      return { sizeGb: volume.sizeGb, metadata: imageOfVolume(volume) };
-    }
+    case 'volume':
+      break;
   }
+  const volume = await asked(() => cinder.volume(id), `failed to get volume ${id}.`);
+  checkVolume(volume, mapping.bootIndex === 0);
+  return { sizeGb: volume.sizeGb, metadata: imageOfVolume(volume) };
 }
 
 async function asked<T>(work: () => Promise<T>, otherwise: string): Promise<T> {
