@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { computeConfig, computeOptions, driverOptions, NovaConf } from '@nova-hyperv/compute';
 import type { VmSpec } from '@nova-hyperv/driver';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { commandsOf, featurePages, novaConfOf, runAsAdmin } from '../support/feature-page.js';
 import type { Rest, Server } from '../support/rest.js';
 import { ROOT, runOk } from '../support/run.js';
@@ -16,8 +16,8 @@ const OLD = 'hyperv2';
 
 /** Pages whose commands are run by a test of the same name, because their guests have to boot. */
 const RUN_ELSEWHERE = ['secure-boot.md', 'vtpm-shielded.md'];
-/** Pages without commands: nova.conf is a file, which all hosts here read; back ends are chosen by the types of block-storage.md, whose volumes volumes.md is about. */
-const WITHOUT_COMMANDS = ['nova-conf.md', 'volume-backends.md', 'volumes.md'];
+/** Pages without commands: nova.conf is a file, which all hosts here read; back ends are chosen by the types of block-storage.md. */
+const WITHOUT_COMMANDS = ['nova-conf.md', 'volume-backends.md'];
 const PAGES_WITH_OPTIONS = ['nova-conf.md', 'metrics.md', 'pci-devices.md', 'remotefx.md'];
 
 let cloud: TestCloud;
@@ -117,17 +117,6 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
     const dvd = second.drives.find(({ kind }) => kind === 'dvd');
     expect(fileName(dvd?.path)).toBe('root.iso');
     expect(second.firmware.bootOrder[0]).toBe(`scsi:0:${dvd?.slot}`);
-    // As the usage guide prints it.
-    const device = `source=image,id=${(await imageMade()).id},dest=volume,size=2,shutdown=remove,bootindex=0`;
-    await runAsAdmin(
-      cloud,
-      `nova boot --poll --flavor m1.tiny --nic net-name=private --block-device ${device} from-volume`,
-    );
-    const fromVolume = await machineOf('from-volume');
-    expect(fromVolume.drives).toMatchObject([
-      { kind: 'disk', path: expect.stringMatching(/volume-.*\.vhdx$/) },
-    ]);
-    expect(fromVolume.firmware.bootOrder[0]).toBe('scsi:0:0');
   },
   'block-storage.md': async (output) => {
     expect(output).toMatch(/\| system +\| available +\| +1 \|.*\| true /);
@@ -159,6 +148,16 @@ const PAGES: Readonly<Record<string, (output: string) => Promise<void>>> = {
   'metadata-service.md': async (output) => {
     await machineOf('asks');
     expect(output).toMatch(/private.*10\.10\.0\.\d+/);
+  },
+  'volumes.md': async () => {
+    // 10 MiB in units of 8 KiB.
+    await vi.waitFor(async () => {
+      const limits = (await machineOf('keeps-data')).drives.map(({ iopsLimit }) => iopsLimit);
+      expect(limits).toEqual([0, 1280]);
+    }, 20_000);
+    const { drives, firmware } = await machineOf('on-a-volume');
+    expect(drives).toMatchObject([{ kind: 'disk', path: expect.stringMatching(/volume-.*\.vhdx$/) }]);
+    expect(firmware.bootOrder[0]).toBe('scsi:0:0');
   },
   'snapshots.md': async () => {
     const { images } = await rest.call<{ images: Record<string, unknown>[] }>(
