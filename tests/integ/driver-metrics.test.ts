@@ -40,19 +40,29 @@ const ON = [
 
 describe('metrics of an instance', () => {
   it('are collected from its creation on when the option says so, and cost no call otherwise', async () => {
-    const { test: plain, images } = await start({});
-    const before = plain.client.counters.roundTrips;
-    await plain.driver.spawn(spawnRequest(images));
-    const withoutOption = plain.client.counters.roundTrips - before;
-    expect(await collecting(plain.client)).toEqual(ON.map((line) => line.replace(/on$/, 'off')).toSorted());
-    await plain.close();
-
-    const { test: metered, images: again } = await start({ config: METERED });
-    const from = metered.client.counters.roundTrips;
-    await metered.driver.spawn(spawnRequest(again));
-    // The definitions, once; the machine's two metrics; the disk; the port's meters; its two metrics once it runs.
-    expect(metered.client.counters.roundTrips - from - withoutOption).toBeLessThanOrEqual(9);
-    expect(await collecting(metered.client)).toEqual(ON);
+    const { test: made, images } = await start({});
+    const spawnCounted = async (config: { enableInstanceMetricsCollection?: boolean }, number: number) => {
+      const calls: string[] = [];
+      const { driver } = await made.connect(
+        (client) => ({
+          ...wrapped(client),
+          invoke: (reference, method, parameters, options) => {
+            calls.push(method);
+            return client.invoke(reference, method, parameters, options);
+          },
+        }),
+        config,
+      );
+      await driver.spawn(spawnRequest(images, { number }));
+      const count = (method: string): number => calls.filter((call) => call === method).length;
+      return { metrics: count('ControlMetrics'), meters: count('AddFeatureSettings') };
+    };
+    expect(await spawnCounted({}, 1)).toEqual({ metrics: 0, meters: 0 });
+    const off = ON.map((line) => line.replace(/on$/, 'off')).toSorted();
+    expect(await collecting(made.client)).toEqual(off);
+    // The machine's two metrics, the disk, the port's two once it runs; a meter for each direction of IPv4 and IPv6.
+    expect(await spawnCounted(METERED, 2)).toEqual({ metrics: 5, meters: 4 });
+    expect(await collecting(made.client)).toEqual([...off, ...ON].toSorted());
   });
 
   it('that a host refuses are told, and the instance is made all the same', async () => {

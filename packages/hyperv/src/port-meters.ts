@@ -28,7 +28,7 @@ export class PortMeters {
     this.#machines = machines;
   }
 
-  /** Adds to the ports of connections what they lack: one query, and one call for each port that lacks some. */
+  /** Adds to the ports of connections what they lack: one query, and a call for each meter. */
   async ensure(machine: Pick<MachineHandle, 'id'>, connections: readonly CimReference[]): Promise<void> {
     const where = `InstanceID LIKE ${wqlLikePrefix(`Microsoft:${machine.id}`)}`;
     const there = await this.#wire.query(`SELECT * FROM ${PORT_ACL} WHERE ${where}`);
@@ -36,13 +36,14 @@ export class PortMeters {
     await Promise.all(connections.map((connection) => this.#add(connection, missing(connection, acls))));
   }
 
-  /** For ports that have just been made: one call each. */
+  /** For ports that have just been made: four calls each. */
   async addAll(connections: readonly CimReference[]): Promise<void> {
     await Promise.all(connections.map((connection) => this.#add(connection, METERS)));
   }
 
   async #add(connection: CimReference, meters: typeof METERS): Promise<void> {
-    if (meters.length > 0) await this.#machines.addFeatures(connection, meters.map(meter));
+    // One a call: that is how it is known to work.
+    for (const wanted of meters) await this.#machines.addFeatures(connection, [meter(wanted)]);
   }
 }
 
