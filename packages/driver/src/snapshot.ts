@@ -38,7 +38,8 @@ export async function snapshot(context: DriverContext, request: SnapshotRequest)
     log.info({ instance: instance.uuid, image: request.imageId }, 'The snapshot is whole; uploading it');
     await request.upload({ localPath: host.reach.local(target), diskFormat: source.format });
   } finally {
-    await removeTree(host.reach.local(folder));
+    // Not the folder alone: where a checkpoint could not be removed, what tells of it stays for the next try.
+    await cleanUpSnapshot(context, instance, machine);
   }
 }
 
